@@ -1,0 +1,19 @@
+"""The one place that names numba, so that compiled kernels keep their Python types for the reader and for mypy.
+
+No fast-math and no fused multiply-add: the exactness rule needs every operation rounded on its own, in written order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile on first use, release the GIL, keep the machine code on disk."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, cache=True)(function))
