@@ -1,0 +1,1 @@
+"""The Ray skin: actors that run the pure parts on shards, and survive their own death."""

@@ -1,0 +1,46 @@
+# Two commands need nothing prepared: `make demo` and `make test`. Everything is installed into .venv, with hashes.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv pip
+STAMP  := $(VENV)/.installed
+# Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
+BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
+
+.PHONY: demo test check bench requirements generate clean
+
+demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
+	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist
+	$(BIN)/afray run examples/fashion-mnist.yaml
+
+test: check  ## everything that can be checked on this machine
+	$(BIN)/pytest
+
+check: $(STAMP)  ## style, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+PIN := compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+requirements: $(BIN)/uv  ## pin anew after a change of pyproject.toml; no index address is written
+	$(UV) $(PIN) requirements/bootstrap.in --output-file requirements/bootstrap.txt
+	$(UV) $(PIN) --constraint requirements/bootstrap.txt pyproject.toml --output-file requirements/base.txt
+	$(UV) $(PIN) --constraint requirements/bootstrap.txt --extra run --extra demo --extra test pyproject.toml \
+	  --output-file requirements/all.txt
+
+$(BIN)/uv: requirements/bootstrap.txt
+	@test -n "$(PYTHON)" || { echo "afray needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "afray needs Python 3.11 or newer; $(PYTHON) is older (make PYTHON=/path/to/python)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
+	touch $@
+
+$(STAMP): $(BIN)/uv requirements/all.txt pyproject.toml
+	$(UV) install --require-hashes --requirement requirements/bootstrap.txt --requirement requirements/all.txt
+	$(UV) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:  ## remove what make made; caches outside the checkout stay
+	rm -rf $(VENV) build demo

@@ -1,0 +1,244 @@
+"""A crew of Ray actors that works through tasks, whichever of them die on the way.
+
+              +-- task fails: raised as it is --+
+              |                                 v
+    pending -> running on a worker -> done     the caller
+       ^            |
+       '- worker died or its lease ran out: a new worker, the task again, at most ATTEMPTS times
+
+Tasks are pure or commit by create-if-absent, so running one twice is harmless. Results come back in task order.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from afray.errors import Retryable
+from afray.runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+"""Workers a task may outlive; a row that kills every decoder must not kill them for ever."""
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What one worker asks Ray for."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """`function(context, *args)` on any worker; `name` is what an error calls it."""
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    is_leased: bool = False
+    """The task reports its own progress, so standing still means that it hangs."""
+
+
+@dataclass(slots=True, eq=False)
+class _Seat:
+    """One place in the crew; its actor changes when it dies."""
+
+    actor: Any
+    hello: Any
+    """Reference that is ready once the actor answers; None from then on."""
+    task: int | None = None
+    pulse: Any = None
+    advanced: float = field(default_factory=time.monotonic)
+    rows: int = 0
+
+
+class Crew:
+    """`size` actors; use as a context manager."""
+
+    def __init__(self, size: int, *, placement: Placement | None = None, lease_seconds: float = 300.0) -> None:
+        self._placement = placement or Placement()
+        self.lease_seconds = lease_seconds
+        self.replaced = 0
+        self.seats = [self._hire() for _ in range(size)]
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for seat in self.seats:
+            ray.kill(seat.actor)
+
+    def __len__(self) -> int:
+        return len(self.seats)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers, for fault tests."""
+        return [int(ray.get(seat.actor.pid.remote())) for seat in self.seats]
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        *,
+        keep: bool = False,
+        on_done: Callable[[int, Any], None] | None = None,
+        on_rows: Callable[[int], None] | None = None,
+    ) -> list[Any]:
+        """Run all tasks; results in their order.
+
+        `keep` leaves results in the object store and returns references. `on_done(task, result)` runs as they come,
+        `on_rows(rows)` about once a second with the rows done inside running leased tasks.
+        Raises what a task raised, and Retryable when one task outlived ATTEMPTS workers.
+        """
+        return _Run(self, tasks, keep, on_done, on_rows).to_the_end()
+
+    def _hire(self) -> _Seat:
+        actor = Worker.options(num_cpus=self._placement.cpus, num_gpus=self._placement.gpus).remote()
+        return _Seat(actor=actor, hello=actor.pid.remote())
+
+    def replace(self, seat: _Seat, why: str) -> None:
+        """Put a new actor on a seat whose actor is lost."""
+        log.warning("worker lost (%s), starting another", why)
+        self.replaced += 1
+        ray.kill(seat.actor)
+        fresh = self._hire()
+        seat.actor, seat.hello, seat.task, seat.pulse, seat.rows = fresh.actor, fresh.hello, None, None, 0
+
+
+class _Run:
+    """State of one Crew.run."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        tasks: Sequence[Task],
+        keep: bool,
+        on_done: Callable[[int, Any], None] | None,
+        on_rows: Callable[[int], None] | None,
+    ) -> None:
+        self._crew, self._tasks, self._keep = crew, tasks, keep
+        self._on_done, self._on_rows = on_done, on_rows
+        self._pending = deque(range(len(tasks)))
+        self._attempts = [0] * len(tasks)
+        self._results: list[Any] = [None] * len(tasks)
+        self._running: dict[Any, tuple[_Seat, Any]] = {}
+        self._open = len(tasks)
+
+    def to_the_end(self) -> list[Any]:
+        try:
+            while self._open:
+                self._assign()
+                self._collect()
+                self._check_leases()
+        except BaseException:
+            self._abandon()
+            raise
+        return self._results
+
+    def _assign(self) -> None:
+        for seat in self._crew.seats:
+            if not self._pending:
+                return
+            if seat.hello is None and seat.task is None:
+                self._start(seat, self._pending.popleft())
+
+    def _start(self, seat: _Seat, number: int) -> None:
+        task = self._tasks[number]
+        seat.task, seat.advanced, seat.rows = number, time.monotonic(), 0
+        done, value = seat.actor.call.options(num_returns=2).remote(task.function, *task.args)
+        self._running[done] = (seat, value)
+
+    def _collect(self) -> None:
+        hellos = {seat.hello: seat for seat in self._crew.seats if seat.hello is not None}
+        ready, _ = ray.wait([*self._running, *hellos], num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
+        for reference in ready:
+            if reference in hellos:
+                self._greet(hellos[reference])
+            else:
+                self._finish(reference)
+
+    def _greet(self, seat: _Seat) -> None:
+        try:
+            ray.get(seat.hello)
+        except RayActorError as error:
+            self._crew.replace(seat, _first_line(error))
+        else:
+            seat.hello = None
+
+    def _finish(self, reference: Any) -> None:
+        seat, value = self._running.pop(reference)
+        number = seat.task
+        assert number is not None
+        try:
+            ray.get(reference)
+            result = value if self._keep else ray.get(value)
+        except RayActorError as error:
+            self._lose(seat, number, _first_line(error))
+            return
+        except RayTaskError as error:
+            seat.task = None
+            raise error.cause from None
+        seat.task = None
+        self._results[number] = result
+        self._open -= 1
+        if self._on_done is not None:
+            self._on_done(number, result)
+
+    def _lose(self, seat: _Seat, number: int, why: str) -> None:
+        self._crew.replace(seat, why)
+        self._attempts[number] += 1
+        if self._attempts[number] >= ATTEMPTS:
+            name = self._tasks[number].name
+            raise Retryable(
+                f"{name}: {ATTEMPTS} workers in a row were lost while doing it (last: {why}). "
+                "Give workers more memory, or find the row that kills them in the worker's log."
+            )
+        self._pending.appendleft(number)
+
+    def _check_leases(self) -> None:
+        for reference, (seat, _) in list(self._running.items()):
+            number = seat.task
+            if number is None or not self._tasks[number].is_leased:
+                continue
+            self._read_pulse(seat)
+            if time.monotonic() - seat.advanced > self._crew.lease_seconds:
+                del self._running[reference]
+                self._lose(seat, number, f"no progress for {self._crew.lease_seconds:.0f} s")
+        if self._on_rows is not None:
+            self._on_rows(sum(seat.rows for seat, _ in self._running.values()))
+
+    def _read_pulse(self, seat: _Seat) -> None:
+        if seat.pulse is None:
+            seat.pulse = seat.actor.rows_done.remote()
+            return
+        ready, _ = ray.wait([seat.pulse], timeout=0)
+        if not ready:
+            return
+        try:
+            rows = int(ray.get(seat.pulse))
+        except RayActorError:
+            return  # the task's own reference reports the death
+        finally:
+            seat.pulse = None
+        if rows != seat.rows:
+            seat.rows, seat.advanced = rows, time.monotonic()
+
+    def _abandon(self) -> None:
+        """After an error no task of this run may still work when the next run starts."""
+        for seat, _ in self._running.values():
+            self._crew.replace(seat, "its run ended with an error")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,44 @@
+"""Starting and stopping Ray: the cluster we run in, or an embedded one on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read by Ray when it is imported.
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # our crew reports them
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA_VISIBLE_DEVICES alone on CPU actors
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+
+import ray
+
+OBJECT_STORE_BYTES = 512 * 2**20
+"""Only centres and assignments pass through the object store; pixels and vectors never do."""
+
+
+def usable_cpus() -> int:
+    """CPUs this process may use (container limits included, unlike os.cpu_count)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def ray_session(workers: int) -> Iterator[None]:
+    """A Ray session: joins the cluster that RAY_ADDRESS names, else starts an embedded one with `workers` CPUs."""
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()

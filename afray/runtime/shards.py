@@ -1,0 +1,145 @@
+"""`Shards` on a crew of Ray actors: the same steps as in one process, on rows that any worker can map."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+from ray.exceptions import ObjectLostError
+from threadpoolctl import threadpool_limits
+
+from afray.algorithms.shards import F32, I64, Shard
+from afray.runtime.crew import Crew, Task
+from afray.runtime.features import FeatureFile
+from afray.runtime.worker import WorkerContext
+
+INLINE_BYTES = 64 * 2**10
+"""Larger arguments are put into the object store once instead of travelling with every task."""
+REMAKES = 3
+"""Times that results held on lost nodes are computed again before giving up."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A result that stays in the object store; `recipe` makes it again if its node is lost."""
+
+    reference: Any
+    recipe: Task
+
+
+class RayShards:
+    """Rows of one pool, cut into one partition per worker."""
+
+    def __init__(self, crew: Crew, features: FeatureFile) -> None:
+        self._crew = crew
+        self._features = features
+        # In a list, so that Ray hands tasks the reference and each worker unpacks (and maps) the file once.
+        self._source = [features.path, ray.put(features)]
+        bounds = np.linspace(0, int(features.starts[-1]), len(crew) + 1).astype(np.int64)
+        self._ranges = [(int(a), int(b)) for a, b in itertools.pairwise(bounds) if a < b]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(stop - start for start, stop in self._ranges)
+
+    @property
+    def dim(self) -> int:
+        return self._features.dim
+
+    def take(self, rows: I64) -> F32:
+        return self._features.take(rows)
+
+    def map(self, step: Callable[..., Any], *args: Any) -> list[Any]:
+        return self._crew.run(self._map_tasks(step, args))
+
+    def hold(self, step: Callable[..., Any], *args: Any) -> list[Any]:
+        tasks = self._map_tasks(step, args)
+        references = self._crew.run(tasks, keep=True)
+        return [Held(reference, task) for reference, task in zip(references, tasks, strict=True)]
+
+    def each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
+        for _ in range(REMAKES):
+            try:
+                return self._each(step, tasks, args)
+            except ObjectLostError:
+                self._remake(list(_held_in(args)))
+        return self._each(step, tasks, args)
+
+    def _each(self, step: Callable[..., Any], tasks: Sequence[Any], args: tuple[Any, ...]) -> list[Any]:
+        sent = [_send(argument) for argument in args]
+        return self._crew.run(
+            [
+                Task(name=f"{step.__name__} {number}", function=_run_each, args=(self._source, step, task, *sent))
+                for number, task in enumerate(tasks)
+            ]
+        )
+
+    def _map_tasks(self, step: Callable[..., Any], args: tuple[Any, ...]) -> list[Task]:
+        sent = [_send(argument) for argument in args]
+        return [
+            Task(name=f"{step.__name__} {number}", function=_run_map, args=(self._source, step, start, stop, *sent))
+            for number, (start, stop) in enumerate(self._ranges)
+        ]
+
+    def _remake(self, held: list[Held]) -> None:
+        references = self._crew.run([handle.recipe for handle in held], keep=True)
+        for handle, reference in zip(held, references, strict=True):
+            handle.reference = reference
+
+
+def _held_in(argument: Any) -> Iterator[Held]:
+    if isinstance(argument, Held):
+        yield argument
+    elif isinstance(argument, list | tuple):
+        for item in argument:
+            yield from _held_in(item)
+
+
+def _send(argument: Any) -> Any:
+    """What travels in place of an argument: references for held results, one copy in the store for big arrays."""
+    if isinstance(argument, np.ndarray) and argument.nbytes > INLINE_BYTES:
+        return _Reference(ray.put(argument))
+    if isinstance(argument, Held):
+        return _Reference(argument.reference)
+    if isinstance(argument, list):
+        return [_send(item) for item in argument]
+    return argument
+
+
+def _receive(argument: Any) -> Any:
+    if isinstance(argument, _Reference):
+        return ray.get(argument.reference)
+    if isinstance(argument, list):
+        return [_receive(item) for item in argument]
+    return argument
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reference:
+    """An object reference that Ray must not resolve on its own."""
+
+    reference: Any
+
+
+def _open(context: WorkerContext, source: list[Any]) -> FeatureFile:
+    path, reference = source
+    features: FeatureFile = context.once(path, lambda: ray.get(reference))
+    return features
+
+
+def _run_map(
+    context: WorkerContext, source: list[Any], step: Callable[..., Any], start: int, stop: int, *args: Any
+) -> Any:
+    shard = Shard(start, _open(context, source).rows(start, stop))
+    with threadpool_limits(1):
+        return step(shard, *map(_receive, args))
+
+
+def _run_each(context: WorkerContext, source: list[Any], step: Callable[..., Any], task: Any, *args: Any) -> Any:
+    features = _open(context, source)
+    with threadpool_limits(1):
+        return step(features, task, *map(_receive, args))
