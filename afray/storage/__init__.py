@@ -1,0 +1,1 @@
+"""Stored bytes: objects created once, results committed by digest, one owner of an output."""

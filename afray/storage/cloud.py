@@ -1,0 +1,172 @@
+"""Objects in a bucket: S3 and what speaks its protocol, Google Cloud Storage, Azure Blob Storage, all through obstore.
+
+Its errors hold the server's whole answer in their text, which can quote a signed address, so only the status, the
+server's one-word code and the kind of a network error are taken out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore import exceptions
+
+from afray.storage.addresses import join
+from afray.storage.faults import AccessDenied, ObjectChanged, ObjectMissing, StoreFull, StoreRefused, StoreUnreachable
+from afray.storage.objects import ObjectInfo
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ObjectStore
+
+LISTING_CHUNK = 1000
+
+CREDENTIALS = (
+    "the access keys or the service account in the environment, their clock and expiry, and their rights to read, "
+    "write and list this bucket (without the right to list, a missing object answers 403, too)"
+)
+ENDPOINT = "the endpoint (AWS_ENDPOINT_URL), the network and the proxy"
+SETTINGS = "Check the region, the endpoint and its scheme (http needs AWS_ALLOW_HTTP=true)"
+NETWORK_TROUBLE = {"Connect": "no connection", "Timeout": "no answer in time"}
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_NETWORK = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Unknown)\b")
+
+
+class CloudObjects:
+    """The objects of a bucket below a prefix."""
+
+    def __init__(self, bucket: ObjectStore, uri: str, prefix: str) -> None:
+        self._bucket, self._uri, self._prefix = bucket, uri, prefix
+
+    def address(self, key: str) -> str:
+        """Return the URI of the object."""
+        return join(self._uri, join(self._prefix, key))
+
+    def child(self, prefix: str) -> CloudObjects:
+        """Return the same bucket, with the same connections, rooted below."""
+        return CloudObjects(self._bucket, self._uri, join(self._prefix, prefix))
+
+    def local_path(self, key: str) -> None:  # noqa: ARG002 - the seam's signature
+        """Return None: a bucket has no files here."""
+        return
+
+    def read(self, key: str, etag: str | None) -> bytes:
+        """Return all bytes of the object."""
+        return self._get(key, {}, etag)
+
+    def read_range(self, key: str, start: int, length: int, etag: str | None) -> bytes:
+        """Return the bytes of the object from `start` on, at most `length`."""
+        if length == 0:
+            return b""
+        try:
+            return self._get(key, {"range": (start, start + length)}, etag)
+        except RangeBeyondEnd:
+            return b""
+
+    def _get(self, key: str, options: GetOptions, etag: str | None) -> bytes:
+        if etag:
+            options["if_match"] = etag
+        with self._faults(key, etag):
+            return bytes(obstore.get(self._bucket, self._path(key), options=options).bytes())
+
+    def create(self, key: str, content: bytes | Path) -> bool:
+        """Write the object if there is none of that name."""
+        with self._faults(key):
+            try:
+                obstore.put(self._bucket, self._path(key), content, mode="create", use_multipart=False)
+            except exceptions.AlreadyExistsError:
+                return False
+            return True
+
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Replace the object at once."""
+        with self._faults(key):
+            obstore.put(self._bucket, self._path(key), content, use_multipart=False)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return the object's entry, None if there is none."""
+        try:
+            with self._faults(key):
+                return self._entry(obstore.head(self._bucket, self._path(key)))
+        except ObjectMissing:
+            return None
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        try:
+            with self._faults(key):
+                obstore.delete(self._bucket, self._path(key))
+        except ObjectMissing:
+            return
+
+    def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
+        """Yield the objects as the bucket lists them, which is in the order of their UTF-8 bytes."""
+        folder = self._path(prefix)
+        offset = self._path(after) if after else None
+        with self._faults(prefix):
+            for chunk in obstore.list(self._bucket, folder or None, offset=offset, chunk_size=LISTING_CHUNK):
+                for meta in chunk:
+                    if meta["path"] != folder and not self._is_folder_marker(meta):
+                        yield self._entry(meta)
+
+    def _is_folder_marker(self, meta: ObjectMeta) -> bool:
+        """Tell whether an empty object is the mark that consoles leave for a folder, named with a slash at its end.
+
+        The listing drops that slash, so only asking for the object tells.
+        """
+        return meta["size"] == 0 and self.head(meta["path"][len(self._prefix) :].removeprefix("/")) is None
+
+    def _path(self, key: str) -> str:
+        return join(self._prefix, key)
+
+    def _entry(self, meta: ObjectMeta) -> ObjectInfo:
+        key = meta["path"][len(self._prefix) :].removeprefix("/")
+        return ObjectInfo(key, meta["size"], meta["e_tag"], meta["last_modified"])
+
+    @contextmanager
+    def _faults(self, key: str, etag: str | None = None) -> Iterator[None]:
+        """Turn obstore's errors into ours, without its text."""
+        address = self.address(key)
+        try:
+            yield
+        except exceptions.PreconditionError:
+            raise ObjectChanged(address, etag or "", None) from None
+        except (exceptions.BaseError, FileNotFoundError, ValueError) as error:
+            raise fault(error, address) from None
+
+
+class RangeBeyondEnd(Exception):
+    """The range starts where the object has ended; never leaves this module."""
+
+
+def fault(error: Exception, address: str) -> Exception:
+    """Turn an error of obstore into ours; what happened is in its text only."""
+    text = str(error)
+    status, code, network = (_first(pattern, text) for pattern in (_STATUS, _CODE, _NETWORK))
+    answer = " ".join(part for part in ("HTTP", status, code) if part)
+    if code == "NoSuchBucket":
+        return StoreRefused(address, "there is no such bucket", "Check the bucket's name, the endpoint and the region")
+    if isinstance(error, FileNotFoundError):
+        return ObjectMissing(address)
+    if status == "416":
+        return RangeBeyondEnd()
+    if status in {"401", "403"}:
+        return AccessDenied(address, answer, CREDENTIALS)
+    if status == "507":
+        return StoreFull(address, answer)
+    if status is None and network:
+        return StoreUnreachable(address, NETWORK_TROUBLE.get(network, "connection broken"), ENDPOINT)
+    if status and (status >= "500" or status in {"408", "429"}):
+        return StoreUnreachable(address, answer, "that the store is well and not overloaded")
+    return StoreRefused(address, answer if status else type(error).__name__, SETTINGS)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return match.group(1) if match else None

@@ -1,0 +1,226 @@
+"""Objects as files of this machine or of a shared file system.
+
+An object appears under its name whole or not at all: it is written to a partial file beside it, flushed, and linked
+into place, which fails if the name exists. A killed process leaves at most a partial file, which no listing shows.
+(obstore's own local store refuses names such as `scan#1` and lists without order, so it is not used here.)
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_ISREG
+from typing import IO
+
+from afray.errors import AfrayError
+from afray.storage.addresses import check_key
+from afray.storage.faults import AccessDenied, ObjectChanged, ObjectMissing, StoreFull, StoreRefused, StoreUnreachable
+from afray.storage.objects import ObjectInfo
+
+PARTIAL_NAME = re.compile(r"\.afray-[0-9a-f]{32}\.partial")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+
+class LocalFiles:
+    """A folder as an object store."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def address(self, key: str) -> str:
+        """Return the path of the object."""
+        return str(self._root / key)
+
+    def child(self, prefix: str) -> LocalFiles:
+        """Return the folder below."""
+        return LocalFiles(self._root / prefix)
+
+    def local_path(self, key: str) -> Path:
+        """Return the path of the object, whether it exists or not."""
+        return self._root / key
+
+    def read(self, key: str, etag: str | None) -> bytes:
+        """Return all bytes of the file."""
+        with self._reading(key), (self._root / key).open("rb") as file:
+            self._require(key, etag, os.fstat(file.fileno()))
+            return file.read()
+
+    def read_range(self, key: str, start: int, length: int, etag: str | None) -> bytes:
+        """Return the bytes of the file from `start` on, at most `length`."""
+        with self._reading(key), (self._root / key).open("rb") as file:
+            self._require(key, etag, os.fstat(file.fileno()))
+            file.seek(start)
+            return file.read(length)
+
+    def create(self, key: str, content: bytes | Path) -> bool:
+        """Write the file if there is none of that name."""
+        path = self._root / key
+        with self._writing(key), _partial(path, content) as partial:
+            return self._link(key, partial)
+
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Replace the file at once: readers see the old or the new bytes."""
+        path = self._root / key
+        with self._writing(key), _partial(path, content) as partial:
+            partial.replace(path)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return the file's entry, None if there is none."""
+        try:
+            with self._reading(key):
+                status = (self._root / key).stat()
+        except ObjectMissing:
+            return None
+        return _entry(key, status) if S_ISREG(status.st_mode) else None
+
+    def delete(self, key: str) -> None:
+        """Remove the file."""
+        with self._writing(key):
+            (self._root / key).unlink(missing_ok=True)
+
+    def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
+        """Walk the folder in the order of the keys' UTF-8 bytes."""
+        folder = self._root / prefix
+        if folder.exists() and not folder.is_dir():
+            raise StoreRefused(str(folder), "this is a file, not a folder", "Name the folder that holds it")
+        return self._walk(prefix, after.encode(), ())
+
+    def _walk(self, folder: str, after: bytes, above: tuple[tuple[int, int], ...]) -> Iterator[ObjectInfo]:
+        """Yield the files below `folder`; `above` are the folders that lead here, to leave loops of links."""
+        identity = self._identity(folder)
+        if identity is None or identity in above:
+            return
+        for sort_key, key, is_folder in self._scan(folder):
+            if is_folder and (sort_key > after or after.startswith(sort_key)):
+                yield from self._walk(key, after, (*above, identity))
+            elif not is_folder and sort_key > after and (entry := self.head(key)):
+                yield entry
+
+    def _identity(self, folder: str) -> tuple[int, int] | None:
+        try:
+            with self._reading(folder):
+                status = (self._root / folder).stat()
+        except ObjectMissing:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _scan(self, folder: str) -> Sequence[tuple[bytes, str, bool]]:
+        """Return (sort key, key, is a folder) of a folder's entries; the slash counts in the order of whole keys."""
+        found: list[tuple[bytes, str, bool]] = []
+        with self._reading(folder), os.scandir(self._root / folder) as entries:
+            for entry in entries:
+                if PARTIAL_NAME.fullmatch(entry.name):
+                    continue
+                key = self._key(folder, entry.name)
+                is_folder = entry.is_dir()
+                found.append((f"{key}/".encode() if is_folder else key.encode(), key, is_folder))
+        found.sort()
+        return found
+
+    def _key(self, folder: str, name: str) -> str:
+        key = f"{folder}/{name}" if folder else name
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            address = os.fsencode(self._root / key)
+            raise StoreRefused(str(address), "the name is not UTF-8", "Rename the file") from None
+        check_key(name)
+        return key
+
+    def _require(self, key: str, etag: str | None, status: os.stat_result) -> None:
+        found = _etag(status)
+        if etag is not None and etag != found:
+            raise ObjectChanged(self.address(key), etag, found)
+
+    def _link(self, key: str, partial: Path) -> bool:
+        path = self._root / key
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise StoreRefused(str(path), "the file system has no hard links", "Use another one") from None
+            raise
+        _flush_folder(path.parent)
+        return True
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise ObjectMissing(self.address(key)) from None
+        except OSError as error:
+            raise _fault(error, self.address(key)) from error
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise _fault(error, self.address(key)) from error
+
+
+def _fault(error: OSError, address: str) -> AfrayError:
+    """Turn an error of the operating system into ours."""
+    detail = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StoreFull(address, detail)
+    if error.errno in _DENIED:
+        return AccessDenied(address, detail, "owner and mode of the file and of the folders above")
+    if error.errno in _MISPLACED:
+        return StoreRefused(address, detail, "Name another place: a file must not stand where a folder is needed")
+    return StoreUnreachable(address, detail, "the disk and its mount")
+
+
+@contextmanager
+def _partial(path: Path, content: bytes | Path) -> Iterator[Path]:
+    """Give a flushed file beside `path` that holds the content; it is gone afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.parent / f".afray-{uuid.uuid4().hex}.partial"
+    try:
+        with partial.open("xb") as file:
+            _fill(file, content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _fill(file: IO[bytes], content: bytes | Path) -> None:
+    if isinstance(content, Path):
+        with content.open("rb") as source:
+            shutil.copyfileobj(source, file)
+    else:
+        file.write(content)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a new name survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _entry(key: str, status: os.stat_result) -> ObjectInfo:
+    modified = datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)
+    return ObjectInfo(key, status.st_size, _etag(status), modified)
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
