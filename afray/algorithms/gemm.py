@@ -7,27 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import numerics
 
-F32 = NDArray[np.float32]
-Gemm = Callable[[F32, F32, F32], None]
-"""gemm(a, b, out): out[:] = a @ b for float32 a (n, D), b (D, K), out (n, K)."""
+Floats = NDArray[np.floating[Any]]
+Gemm = Callable[[Floats, Floats, Floats], None]
+"""gemm(a, b, out): out[:] = a @ b for a (n, D), b (D, K), out (n, K), all three float32 or all three float64."""
 
 
-def numpy_gemm(a: F32, b: F32, out: F32) -> None:
+def numpy_gemm(a: Floats, b: Floats, out: Floats) -> None:
     """numpy's BLAS (OpenBLAS in the published wheels)."""
     np.matmul(a, b, out=out)
 
 
-def torch_gemm(a: F32, b: F32, out: F32) -> None:
+def torch_gemm(a: Floats, b: Floats, out: Floats) -> None:
     """torch's BLAS (MKL on x86 in the published wheels)."""
     import torch
+    from torch.utils.dlpack import from_dlpack
 
-    torch.matmul(torch.from_numpy(a), torch.from_numpy(b), out=torch.from_numpy(out))
+    # Unlike from_numpy, from_dlpack takes a read-only array (a memory map, a shared object) without a warning.
+    torch.matmul(from_dlpack(a), from_dlpack(b), out=from_dlpack(out))
 
 
 BACKENDS: dict[str, Gemm] = {"numpy": numpy_gemm, "torch": torch_gemm}
