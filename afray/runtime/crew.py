@@ -22,7 +22,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from afray.errors import Retryable
-from afray.runtime.worker import Worker
+from afray.runtime.worker import PULSE, WorkerActor
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Crew:
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers, for fault tests."""
-        return [int(ray.get(seat.actor.pid.remote())) for seat in self.seats]
+        return [int(ray.get(seat.actor.pid.options(concurrency_group=PULSE).remote())) for seat in self.seats]
 
     def run(
         self,
@@ -104,8 +104,8 @@ class Crew:
         return _Run(self, tasks, keep, on_done, on_rows).to_the_end()
 
     def _hire(self) -> _Seat:
-        actor = Worker.options(num_cpus=self._placement.cpus, num_gpus=self._placement.gpus).remote()
-        return _Seat(actor=actor, hello=actor.pid.remote())
+        actor = WorkerActor.options(num_cpus=self._placement.cpus, num_gpus=self._placement.gpus).remote()
+        return _Seat(actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
 
     def replace(self, seat: _Seat, why: str) -> None:
         """Put a new actor on a seat whose actor is lost."""
@@ -220,7 +220,7 @@ class _Run:
 
     def _read_pulse(self, seat: _Seat) -> None:
         if seat.pulse is None:
-            seat.pulse = seat.actor.rows_done.remote()
+            seat.pulse = seat.actor.rows_done.options(concurrency_group=PULSE).remote()
             return
         ready, _ = ray.wait([seat.pulse], timeout=0)
         if not ready:

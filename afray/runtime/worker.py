@@ -27,7 +27,6 @@ class WorkerContext:
         return kept
 
 
-@ray.remote(concurrency_groups={"pulse": 1})
 class Worker:
     """Runs one task at a time and answers questions about it meanwhile."""
 
@@ -39,12 +38,15 @@ class Worker:
         self._context.rows_done = 0
         return None, function(self._context, *args)
 
-    @ray.method(concurrency_group="pulse")
     def rows_done(self) -> int:
         """Rows finished inside the running task."""
         return self._context.rows_done
 
-    @ray.method(concurrency_group="pulse")
     def pid(self) -> int:
         """Process id; also the first sign of life."""
         return os.getpid()
+
+
+PULSE = "pulse"
+"""Concurrency group in which an actor answers while its task runs."""
+WorkerActor: Any = ray.remote(concurrency_groups={PULSE: 1})(Worker)
