@@ -1,0 +1,103 @@
+"""Settings of pool, embedding and selection that contradict each other, or would silently do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from afray.api.checks import changed_fields, violation
+from afray.api.embedding import PACKAGED_MODELS
+from afray.api.job import SelectionJob
+from afray.api.problems import Problem
+
+_ACTIVEFT_SETTINGS = frozenset({"steps", "rows_per_step"})
+
+
+def model_is_missing(job: SelectionJob) -> Iterator[Problem]:
+    """Images need a model to become vectors; a pool of embeddings has them already."""
+    if job.spec.pool.format != "embeddings" and job.spec.embedding.model is None:
+        remedy = f"Add model: timm/<name>, or {PACKAGED_MODELS[0]}."
+        yield violation("embedding.model", None, f"is required by pool.format {job.spec.pool.format}", remedy)
+
+
+def model_settings_on_embeddings(job: SelectionJob) -> Iterator[Problem]:
+    """No model sees a pool of embeddings, so these settings would say something untrue about its vectors."""
+    if job.spec.pool.format != "embeddings":
+        return
+    kept = frozenset({"normalize", "shard_size", "device"})
+    blocks = (("embedding", job.spec.embedding, kept), ("pool.decode", job.spec.pool.decode, frozenset[str]()))
+    for path, block, meant in blocks:
+        for field, value in changed_fields(block, unless=meant):
+            yield violation(f"{path}.{field}", value, "has no effect on pool.format embeddings", "Remove it.")
+
+
+def weights_of_a_packaged_model(job: SelectionJob) -> Iterator[Problem]:
+    """A packaged model is its weights; others would be named wrongly in every record."""
+    embedding = job.spec.embedding
+    if embedding.weights is not None and embedding.model in PACKAGED_MODELS:
+        remedy = "Remove weights, or name the architecture as timm/<name>."
+        yield violation(
+            "embedding.weights", embedding.weights.uri, f"can not replace those of {embedding.model}", remedy
+        )
+
+
+def cores_exceed_the_budget(job: SelectionJob) -> Iterator[Problem]:
+    """Core rows are labelled too: they are part of the budget."""
+    size, count = job.spec.selection.core.size, job.spec.selection.budget.count
+    if job.spec.selection.method == "bilaf" and size != "auto" and count is not None and size > count:
+        remedy = f"Lower it to at most {count}, or raise budget.count: cores are part of the budget."
+        yield violation("selection.core.size", size, f"is larger than the budget of {count} rows", remedy)
+
+
+def given_cores_without_a_file(job: SelectionJob) -> Iterator[Problem]:
+    """Method given reads its cores from core.uri."""
+    core = job.spec.selection.core
+    if core.method == "given" and core.uri is None:
+        remedy = "Add the address of a text file, one id a line."
+        yield violation("selection.core.uri", None, "is required by core.method given", remedy)
+
+
+def core_settings_of_another_method(job: SelectionJob) -> Iterator[Problem]:
+    """steps and rowsPerStep are ActiveFT's; a file of cores is given's, and says itself how many they are."""
+    if job.spec.selection.method != "bilaf":
+        return
+    core = job.spec.selection.core
+    meant = {
+        "activeft": _ACTIVEFT_SETTINGS | {"method", "size"},
+        "kmeans": frozenset({"method", "size"}),
+        "given": frozenset({"method", "uri"}),
+    }
+    for field, value in changed_fields(core, unless=meant[core.method]):
+        problem = f"has no effect on core.method {core.method}"
+        yield violation(f"selection.core.{field}", value, problem, "Remove it, or change core.method.")
+
+
+def steps_of_another_method(job: SelectionJob) -> Iterator[Problem]:
+    """Only bilaf has cores, outliers and a boundary; the other methods spend the whole budget in one step."""
+    selection = job.spec.selection
+    if selection.method == "bilaf":
+        return
+    kept = _ACTIVEFT_SETTINGS if selection.method == "activeft" else frozenset[str]()
+    blocks = (
+        ("core", selection.core, kept),
+        ("denoise", selection.denoise, frozenset[str]()),
+        ("boundary", selection.boundary, frozenset[str]()),
+    )
+    for path, block, meant in blocks:
+        for field, value in changed_fields(block, unless=meant):
+            problem = f"has no effect on selection.method {selection.method}"
+            yield violation(f"selection.{path}.{field}", value, problem, "Remove it, or set method: bilaf.")
+
+
+def finetune_of_embeddings(job: SelectionJob) -> Iterator[Problem]:
+    """A finetune trains the model on images, and a pool of embeddings holds none."""
+    if job.spec.finetune is not None and job.spec.pool.format == "embeddings":
+        remedy = "Remove it (with evaluation, a linear probe is still reported), or use a pool of images."
+        yield violation("finetune", "finetune", "needs images, and pool.format is embeddings", remedy)
+
+
+def evaluation_of_another_kind(job: SelectionJob) -> Iterator[Problem]:
+    """Pool and held-out rows must reach the probe as vectors of the same model."""
+    evaluation, pool = job.spec.evaluation, job.spec.pool
+    if evaluation is not None and (evaluation.format == "embeddings") != (pool.format == "embeddings"):
+        remedy = "Give both as images (in any of the three forms), or both as embeddings of the same model."
+        yield violation("evaluation.format", evaluation.format, f"does not go with pool.format {pool.format}", remedy)

@@ -1,0 +1,46 @@
+"""Amounts of cpu, memory and devices, spelled as in Kubernetes."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field
+
+from afray.api.problems import broken
+from afray.api.texts import ResourceName
+
+PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+LONGEST: Final = 32
+_FACTORS: Final = {"m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)} | {
+    unit: Decimal(base) ** power
+    for power, letter in enumerate("MGTPE", 2)
+    for unit, base in ((letter, 1000), (f"{letter}i", 1024))
+}
+
+
+def amount(quantity: str) -> Decimal:
+    """The quantity as a number: cores, bytes or devices."""
+    number = quantity.rstrip("mkKMGTPEi")
+    return Decimal(number) * _FACTORS.get(quantity[len(number) :], Decimal(1))
+
+
+def check_quantity(value: object) -> str:
+    """Return the quantity as text; raises a broken rule."""
+    if isinstance(value, float):
+        raise broken("", value, "is a float, which an API server refuses here", f'Write "{value}" in quotes.')
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text):
+        return text
+    raise broken("", value, "is not a quantity", f"Write {_nearest(value)}.")
+
+
+def _nearest(value: object) -> str:
+    if isinstance(value, str) and (close := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([kKmMgGtT])[iI]?[bB]?", value)):
+        return f"{close[1]}{close[2].upper()}i (Ki, Mi, Gi and Ti count by 1024; k, M, G and T by 1000)"
+    return "a number, with a unit if needed, such as 2, 500m or 16Gi"
+
+
+Quantity = Annotated[str, Field(max_length=LONGEST, pattern=PATTERN), BeforeValidator(check_quantity)]
+Resources = Annotated[dict[ResourceName, Quantity], Field(min_length=1, max_length=16)]

@@ -1,0 +1,47 @@
+"""Blocks about what follows the selection: annotations that come back, and finetuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from afray.api.block import Block
+from afray.api.locations import File
+from afray.api.pool import LabelFormat
+from afray.api.texts import GroupName, Sha256
+
+Recipe = Literal["full"]
+
+
+class AnnotationsSpec(Block):
+    """Labels of the selected rows, as people gave them. May be added to a job that waits for them."""
+
+    uri: File
+    """The label file: columns `id` and `label`."""
+    format: LabelFormat
+    """csv (UTF-8, with a header) or parquet."""
+    sha256: Sha256 | None = None
+    """Digest of the file; other bytes are refused."""
+
+
+class FinetuneWorkersSpec(Block):
+    """Who finetunes."""
+
+    group: GroupName | None = None
+    """The worker group of spec.cluster to take pods from; may be left out if there is one. Not for `afray run`."""
+    replicas: int = Field(1, ge=1, le=1000)
+    """Number of data-parallel workers."""
+
+
+class FinetuneSpec(Block):
+    """Training of the embedding's model on the labelled rows of the selection."""
+
+    recipe: Recipe = "full"
+    """full: all weights."""
+    epochs: int = Field(50, ge=1, le=10_000)
+    """Passes over the labelled rows."""
+    workers: FinetuneWorkersSpec = FinetuneWorkersSpec()
+    """Who finetunes."""
+    active_deadline_seconds: int | None = Field(None, ge=60, le=31_536_000)
+    """Replaces policy.activeDeadlineSeconds for the finetune."""
