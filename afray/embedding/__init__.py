@@ -1,0 +1,1 @@
+"""From the bytes of a row to its vector: decoding, encoders, the embedding loop, normalisation."""
