@@ -1,0 +1,163 @@
+"""Centres that may be nearest to a row: float32 scores propose a short list, canonical distances settle what is close.
+
+A score is x.c - |c|**2 / 2, so the largest score is the smallest distance. Scores come from any matrix product and are
+wrong by at most `slack`; two centres further apart than twice that need no second look.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afray.algorithms import gemm, numerics
+from afray.algorithms.jit import compiled, compiled_scan
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+
+TILE = 4096
+"""Centres per product: keeps a block's product in cache and bounds its memory for any number of centres."""
+LANES = 64
+"""Scores looked at together; a run without a newcomer costs one vectorised maximum."""
+NOBODY = 2**31 - 1
+FARTHER_THAN_ANY = 2**62
+"""Ticks beyond any distance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Per row the `m` centres of largest score, best first: `centres` and `scores` are (n, m)."""
+
+    centres: I32
+    scores: F32
+
+
+def slack(dim: int, row_norm: float, centre_norm: float) -> float:
+    """How far a score may lie from the canonical one, for rows and centres up to the given norms.
+
+    Beside the product's error this covers the rounding of canonical distances to ticks: centres whose distances differ
+    by less than a tick are equals there, and the lower one wins.
+    """
+    tick = 1.0 / numerics.TICKS
+    return gemm.bound(dim, row_norm, centre_norm) + (row_norm + centre_norm) * tick + tick * tick
+
+
+def largest_norm(rows: F32) -> float:
+    """Largest Euclidean norm of `rows`, good to the 1 % that `gemm.bound` leaves."""
+    return float(np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)))
+
+
+class Scorer:
+    """Centres prepared for many rows. `centres` is (K, D) float32."""
+
+    def __init__(self, centres: F32, compute: gemm.Compute) -> None:
+        self._centres = frozen(centres)
+        self._transposed = np.ascontiguousarray(centres.T)
+        self._half_norms = (0.5 * (centres.astype(np.float64) ** 2).sum(axis=1)).astype(np.float32)
+        self._norm = largest_norm(centres)
+        self._compute = compute
+        self._product = np.empty(compute.block * min(len(centres), TILE), np.float32)
+
+    def nearest(self, rows: F32, length: int) -> tuple[I32, Candidates]:
+        """The nearest centre of each of `rows` (n, D), ties to the lower one, and its `length` (at most K) best."""
+        length = min(length, len(self._centres))
+        labels = np.empty(len(rows), np.int32)
+        centres = np.full((len(rows), length), -1, np.int32)
+        scores = np.full((len(rows), length), -np.inf, np.float32)
+        for start in range(0, len(rows), self._compute.block):
+            part = slice(start, start + self._compute.block)
+            found = Candidates(centres[part], scores[part])
+            self._rank(rows[part], found)
+            labels[part] = self._settle(rows[part], found)
+        return labels, Candidates(centres, scores)
+
+    def _rank(self, block: F32, found: Candidates) -> None:
+        for first, last in _tiles(len(self._centres)):
+            product = self._product[: len(block) * (last - first)].reshape(len(block), last - first)
+            self._compute.product(block, self._transposed[:, first:last], product)
+            merge_tile(product, self._half_norms[first:last], first, found.centres, found.scores)
+
+    def _settle(self, block: F32, found: Candidates) -> I32:
+        labels = found.centres[:, 0].copy()
+        if found.centres.shape[1] == 1 or not self._compute.certify:
+            return labels
+        margin = 2.0 * slack(block.shape[1], largest_norm(block), self._norm)
+        limits = found.scores[:, 0].astype(np.float64) - margin
+        close = np.flatnonzero(found.scores[:, 1] >= limits)
+        if len(close):
+            labels[close] = nearest_candidate(
+                block[close], self._centres, found.centres[close], found.scores[close], limits[close]
+            )
+        return labels
+
+
+def frozen(array: F32) -> F32:
+    """A read-only view. Kernels are compiled once per kind of array; what workers share is read-only, so all is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _tiles(count: int) -> Iterator[tuple[int, int]]:
+    """Nearly equal ranges of at most TILE centres."""
+    pieces = -(-count // TILE)
+    return itertools.pairwise(count * piece // pieces for piece in range(pieces + 1))
+
+
+@compiled_scan
+def merge_tile(product: F32, half_norms: F32, first: int, centres: I32, scores: F32) -> None:
+    """Merge the scores of centres first, first + 1, ... into each row's list. `product` is (n, W), lists (n, m)."""
+    rows, width = product.shape
+    last = scores.shape[1] - 1
+    for i in range(rows):
+        for start in range(0, width, LANES):
+            stop = min(start + LANES, width)
+            best = np.float32(-np.inf)
+            for j in range(start, stop):
+                best = max(best, product[i, j] - half_norms[j])
+            if best <= scores[i, last]:
+                continue
+            for j in range(start, stop):
+                score = product[i, j] - half_norms[j]
+                if score > scores[i, last]:
+                    insert_score(centres[i], scores[i], first + j, score)
+
+
+@compiled_scan
+def insert_score(centres: I32, scores: F32, centre: int, score: float) -> None:
+    """Put a centre into a full list, best score first; the last entry falls out."""
+    place = scores.shape[0] - 1
+    while place > 0 and scores[place - 1] < score:
+        scores[place] = scores[place - 1]
+        centres[place] = centres[place - 1]
+        place -= 1
+    scores[place] = score
+    centres[place] = centre
+
+
+@compiled
+def nearest_candidate(rows: F32, centres: F32, listed: I32, scores: F32, limits: F64) -> I32:
+    """Of each row's listed centres with a score >= its limit, the canonically nearest, ties to the lower centre.
+
+    If even the last listed one is that close, an unlisted one may be too: then all centres are tried.
+    """
+    count, length = listed.shape
+    nearest = np.empty(count, np.int32)
+    for i in range(count):
+        everyone = scores[i, length - 1] >= limits[i] and length < centres.shape[0]
+        best_ticks = FARTHER_THAN_ANY
+        best = NOBODY
+        for p in range(centres.shape[0] if everyone else length):
+            if not everyone and scores[i, p] < limits[i]:
+                break
+            centre = p if everyone else listed[i, p]
+            ticks = numerics.distance_ticks(rows, i, centres, centre)
+            if ticks < best_ticks or (ticks == best_ticks and centre < best):
+                best_ticks, best = ticks, centre
+        nearest[i] = best
+    return nearest
