@@ -5,8 +5,6 @@ Ties go to the lower row and the lower centre. Means are sums by math.fsum, so t
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +18,8 @@ NEIGHBOURS, ROUND_RATIO, REMOVAL_RATIO, PENALTY = 10, 0.1, 0.1, 1.1
 def distances(a: F32, b: F32) -> F64:
     """Euclidean distances by differences in float64: (len(a), len(b))."""
     wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
-    return np.sqrt(np.stack([((row - wide_b) ** 2).sum(axis=1) for row in wide_a]))
+    rows = [np.sqrt(((row - wide_b) ** 2).sum(axis=1)) for row in wide_a]
+    return np.stack(rows)
 
 
 def assign(features: F32, core_rows: I64) -> tuple[F64, I64]:

@@ -60,7 +60,7 @@ def test_clusters_gather_their_rows_from_all_shards_in_ascending_order(shards: i
 
 
 def test_identical_cores_each_keep_themselves() -> None:
-    features = np.ones((6, 8), np.float32) / 4
+    features = np.full((6, 8), 0.25, np.float32)
     assigned = assignment.assign(LocalShards(features, shards=2), np.array([1, 4]), lists=4, compute=Compute())
     lower, upper = assignment.gather(assigned.held, np.array([0, 1]))
     assert lower.rows.tolist() == [0, 1, 2, 3, 5]
