@@ -50,9 +50,7 @@ def _check_uri(location: str, scheme: str, slashes: str, rest: str) -> None:
         raise broken("", _without_user(location), f"has the unknown scheme {scheme}://", remedy)
     if right != scheme or not slashes.startswith("//"):
         written = f"{right}://{rest}" if right != "file" else f"file:///{rest}"
-        raise broken(
-            "", _without_user(location), f"is not spelled as a {right}:// URI", f"Write {_without_user(written)}"
-        )
+        raise broken("", _without_user(location), f"is not spelled {right}://", f"Write {_without_user(written)}")
     if scheme == "file":
         _check_file(location)
     else:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 Step = str | int
+Path = tuple[Step, ...]
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _STEP = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>\d+)\]|\.?(?P<plain>[^.\[]+)')
 
@@ -21,7 +22,7 @@ def _written(step: Step) -> str:
     return f".{step}" if _PLAIN.fullmatch(step) else f'["{step}"]'
 
 
-def split(path: str) -> tuple[Step, ...]:
+def split(path: str) -> Path:
     """Read a path."""
     return tuple(
         int(step["index"]) if step["index"] else step["quoted"] or step["plain"] for step in _STEP.finditer(path)

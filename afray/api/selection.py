@@ -88,6 +88,14 @@ class BudgetSpec(Block):
     percent: Percent | None = None
     """Percentage of the unique readable rows, a decimal number or text above 0 and at most 100; truncated to rows."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_bare_number(cls, value: object) -> object:
+        if isinstance(value, (int, float, str)):
+            remedy = f"Write {{count: {value}}} for rows, or {{percent: {value}}} for a share of the pool."
+            raise broken("", value, "is neither a count nor a percentage", remedy)
+        return value
+
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         require_one("Write {count: 1000} or {percent: 0.5}.", count=self.count, percent=self.percent)
