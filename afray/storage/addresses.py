@@ -17,7 +17,9 @@ from urllib.parse import unquote
 from afray.storage.faults import InvalidAddress
 
 SCHEMES = ("file", "s3", "gs", "az")
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+UNSPEAKABLE = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
+"""Control characters, and what is no text at all (names that are not UTF-8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,8 @@ def parse(uri: str) -> Location:
     if scheme not in SCHEMES:
         raise InvalidAddress(uri, f"unknown scheme {scheme!r}", f"Use a path or one of {', '.join(SCHEMES)}://")
     bucket, _, prefix = rest.partition("/")
-    if not bucket:
-        raise InvalidAddress(uri, "no bucket is named", f"Write {scheme}://<bucket>/<prefix>")
-    prefix = prefix.strip("/")
+    if not BUCKET_NAME.fullmatch(bucket):
+        raise InvalidAddress(uri, f"{bucket!r} is no name of a bucket", f"Write {scheme}://<bucket>/<prefix>")
     return Location(scheme, bucket, check_prefix(prefix))
 
 
@@ -92,6 +93,6 @@ def check_key(key: str) -> str:
     parts = key.split("/")
     if "" in parts or "." in parts or ".." in parts:
         raise InvalidAddress(key, "a key must not have an empty part, '.' or '..'", "Rename the object")
-    if CONTROL_CHARACTERS.search(key):
-        raise InvalidAddress(key, "a key must not have control characters", "Rename the object")
+    if UNSPEAKABLE.search(key):
+        raise InvalidAddress(key, "a key must be UTF-8 without control characters", "Rename the object")
     return key

@@ -1,12 +1,8 @@
-"""Objects in a bucket: S3 and what speaks its protocol, Google Cloud Storage, Azure Blob Storage, all through obstore.
-
-Its errors hold the server's whole answer in their text, which can quote a signed address, so only the status, the
-server's one-word code and the kind of a network error are taken out of it.
-"""
+"""Objects in a bucket, through obstore: S3 and what speaks its protocol, Google Cloud Storage, Azure Blob Storage."""
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +12,8 @@ import obstore
 from obstore import exceptions
 
 from afray.storage.addresses import join
-from afray.storage.faults import AccessDenied, ObjectChanged, ObjectMissing, StoreFull, StoreRefused, StoreUnreachable
+from afray.storage.answers import RangeBeyondEnd, fault, is_conflict, no_bucket
+from afray.storage.faults import ObjectChanged, ObjectMissing, StoreUnreachable
 from afray.storage.objects import ObjectInfo
 
 if TYPE_CHECKING:
@@ -24,18 +21,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 LISTING_CHUNK = 1000
-
-CREDENTIALS = (
-    "the access keys or the service account in the environment, their clock and expiry, and their rights to read, "
-    "write and list this bucket (without the right to list, a missing object answers 403, too)"
-)
-ENDPOINT = "the endpoint (AWS_ENDPOINT_URL), the network and the proxy"
-SETTINGS = "Check the region, the endpoint and its scheme (http needs AWS_ALLOW_HTTP=true)"
-NETWORK_TROUBLE = {"Connect": "no connection", "Timeout": "no answer in time"}
-
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
-_NETWORK = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Unknown)\b")
+CONFLICT_WAITS = (0.1, 0.3, 1.0)
+"""Seconds between tries while another writer of the same key is under way."""
 
 
 class CloudObjects:
@@ -77,16 +64,21 @@ class CloudObjects:
 
     def create(self, key: str, content: bytes | Path) -> bool:
         """Write the object if there is none of that name."""
-        with self._faults(key):
+        for wait in CONFLICT_WAITS:
             try:
-                obstore.put(self._bucket, self._path(key), content, mode="create", use_multipart=False)
-            except exceptions.AlreadyExistsError:
-                return False
-            return True
+                with self._in_bucket(key):
+                    obstore.put(self._bucket, self._path(key), content, mode="create", use_multipart=False)
+            except exceptions.AlreadyExistsError as error:
+                if not is_conflict(error) or self.head(key) is not None:
+                    return False
+                time.sleep(wait)
+            else:
+                return True
+        raise StoreUnreachable(self.address(key), "HTTP 409 again and again", "what else writes this object")
 
     def overwrite(self, key: str, content: bytes) -> None:
         """Replace the object at once."""
-        with self._faults(key):
+        with self._in_bucket(key):
             obstore.put(self._bucket, self._path(key), content, use_multipart=False)
 
     def head(self, key: str) -> ObjectInfo | None:
@@ -109,7 +101,7 @@ class CloudObjects:
         """Yield the objects as the bucket lists them, which is in the order of their UTF-8 bytes."""
         folder = self._path(prefix)
         offset = self._path(after) if after else None
-        with self._faults(prefix):
+        with self._in_bucket(prefix):
             for chunk in obstore.list(self._bucket, folder or None, offset=offset, chunk_size=LISTING_CHUNK):
                 for meta in chunk:
                     if meta["path"] != folder and not self._is_folder_marker(meta):
@@ -137,36 +129,16 @@ class CloudObjects:
             yield
         except exceptions.PreconditionError:
             raise ObjectChanged(address, etag or "", None) from None
+        except exceptions.AlreadyExistsError:
+            raise
         except (exceptions.BaseError, FileNotFoundError, ValueError) as error:
             raise fault(error, address) from None
 
-
-class RangeBeyondEnd(Exception):
-    """The range starts where the object has ended; never leaves this module."""
-
-
-def fault(error: Exception, address: str) -> Exception:
-    """Turn an error of obstore into ours; what happened is in its text only."""
-    text = str(error)
-    status, code, network = (_first(pattern, text) for pattern in (_STATUS, _CODE, _NETWORK))
-    answer = " ".join(part for part in ("HTTP", status, code) if part)
-    if code == "NoSuchBucket":
-        return StoreRefused(address, "there is no such bucket", "Check the bucket's name, the endpoint and the region")
-    if isinstance(error, FileNotFoundError):
-        return ObjectMissing(address)
-    if status == "416":
-        return RangeBeyondEnd()
-    if status in {"401", "403"}:
-        return AccessDenied(address, answer, CREDENTIALS)
-    if status == "507":
-        return StoreFull(address, answer)
-    if status is None and network:
-        return StoreUnreachable(address, NETWORK_TROUBLE.get(network, "connection broken"), ENDPOINT)
-    if status and (status >= "500" or status in {"408", "429"}):
-        return StoreUnreachable(address, answer, "that the store is well and not overloaded")
-    return StoreRefused(address, answer if status else type(error).__name__, SETTINGS)
-
-
-def _first(pattern: re.Pattern[str], text: str) -> str | None:
-    match = pattern.search(text)
-    return match.group(1) if match else None
+    @contextmanager
+    def _in_bucket(self, key: str) -> Iterator[None]:
+        """Do as `_faults` where no object needs to exist, so that only the bucket can be missing."""
+        try:
+            with self._faults(key):
+                yield
+        except ObjectMissing:
+            raise no_bucket(self.address(key)) from None

@@ -38,8 +38,9 @@ class ObjectChanged(StorageError):
         self.address, self.expected, self.found = address, expected, found
 
     def __str__(self) -> str:
+        found = self.found or "another"
         return (
-            f"{self.address}: the object changed since it was listed (etag {self.expected}, now {self.found}). "
+            f"{self.address}: the object changed since it was listed (etag {self.expected}, now {found}). "
             "Keep a pool unchanged while a job reads it, or use a new output to list it again"
         )
 

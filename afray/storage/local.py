@@ -1,7 +1,7 @@
 """Objects as files of this machine or of a shared file system.
 
-An object appears under its name whole or not at all: it is written to a partial file beside it, flushed, and linked
-into place, which fails if the name exists. A killed process leaves at most a partial file, which no listing shows.
+An object appears under its name whole or not at all: it is written to a partial file beside it, and linked into
+place, which fails if the name exists.
 (obstore's own local store refuses names such as `scan#1` and lists without order, so it is not used here.)
 """
 
@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
 
 from afray.errors import AfrayError
-from afray.storage.addresses import check_key
-from afray.storage.faults import AccessDenied, ObjectChanged, ObjectMissing, StoreFull, StoreRefused, StoreUnreachable
+from afray.storage import partials
+from afray.storage.addresses import check_key, join
+from afray.storage.faults import (
+    AccessDenied,
+    InvalidAddress,
+    ObjectChanged,
+    ObjectMissing,
+    StoreFull,
+    StoreRefused,
+    StoreUnreachable,
+)
 from afray.storage.objects import ObjectInfo
-
-PARTIAL_NAME = re.compile(r"\.afray-[0-9a-f]{32}\.partial")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -66,13 +69,13 @@ class LocalFiles:
     def create(self, key: str, content: bytes | Path) -> bool:
         """Write the file if there is none of that name."""
         path = self._root / key
-        with self._writing(key), _partial(path, content) as partial:
+        with self._writing(key), partials.written(path, content) as partial:
             return self._link(key, partial)
 
     def overwrite(self, key: str, content: bytes) -> None:
         """Replace the file at once: readers see the old or the new bytes."""
         path = self._root / key
-        with self._writing(key), _partial(path, content) as partial:
+        with self._writing(key), partials.written(path, content) as partial:
             partial.replace(path)
 
     def head(self, key: str) -> ObjectInfo | None:
@@ -91,9 +94,9 @@ class LocalFiles:
 
     def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
         """Walk the folder in the order of the keys' UTF-8 bytes."""
-        folder = self._root / prefix
-        if folder.exists() and not folder.is_dir():
-            raise StoreRefused(str(folder), "this is a file, not a folder", "Name the folder that holds it")
+        with self._writing(prefix):
+            if (self._root / prefix).is_file():
+                raise StoreRefused(self.address(prefix), "this is a file", "Name the folder that holds it")
         return self._walk(prefix, after.encode(), ())
 
     def _walk(self, folder: str, after: bytes, above: tuple[tuple[int, int], ...]) -> Iterator[ObjectInfo]:
@@ -120,23 +123,19 @@ class LocalFiles:
         found: list[tuple[bytes, str, bool]] = []
         with self._reading(folder), os.scandir(self._root / folder) as entries:
             for entry in entries:
-                if PARTIAL_NAME.fullmatch(entry.name):
+                if partials.is_partial(entry.name):
                     continue
-                key = self._key(folder, entry.name)
+                key = self._checked(join(folder, entry.name))
                 is_folder = entry.is_dir()
                 found.append((f"{key}/".encode() if is_folder else key.encode(), key, is_folder))
         found.sort()
         return found
 
-    def _key(self, folder: str, name: str) -> str:
-        key = f"{folder}/{name}" if folder else name
+    def _checked(self, key: str) -> str:
         try:
-            name.encode()
-        except UnicodeEncodeError:
-            address = os.fsencode(self._root / key)
-            raise StoreRefused(str(address), "the name is not UTF-8", "Rename the file") from None
-        check_key(name)
-        return key
+            return check_key(key)
+        except InvalidAddress as error:
+            raise InvalidAddress(self.address(key), error.problem, error.remedy) from None
 
     def _require(self, key: str, etag: str | None, status: os.stat_result) -> None:
         found = _etag(status)
@@ -153,7 +152,7 @@ class LocalFiles:
             if error.errno in _NO_LINKS:
                 raise StoreRefused(str(path), "the file system has no hard links", "Use another one") from None
             raise
-        _flush_folder(path.parent)
+        partials.flush_folder(path.parent)
         return True
 
     @contextmanager
@@ -183,38 +182,6 @@ def _fault(error: OSError, address: str) -> AfrayError:
     if error.errno in _MISPLACED:
         return StoreRefused(address, detail, "Name another place: a file must not stand where a folder is needed")
     return StoreUnreachable(address, detail, "the disk and its mount")
-
-
-@contextmanager
-def _partial(path: Path, content: bytes | Path) -> Iterator[Path]:
-    """Give a flushed file beside `path` that holds the content; it is gone afterwards."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.parent / f".afray-{uuid.uuid4().hex}.partial"
-    try:
-        with partial.open("xb") as file:
-            _fill(file, content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _fill(file: IO[bytes], content: bytes | Path) -> None:
-    if isinstance(content, Path):
-        with content.open("rb") as source:
-            shutil.copyfileobj(source, file)
-    else:
-        file.write(content)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a new name survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _entry(key: str, status: os.stat_result) -> ObjectInfo:

@@ -5,11 +5,13 @@ They are set on the machines that do the work; no spec, digest, log or artefact 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from afray.storage.faults import StoreRefused
@@ -21,6 +23,7 @@ RETRY_SECONDS = "AFRAY_STORE_RETRY_SECONDS"
 """How long a failing request is tried again; 30 if unset."""
 SILENCE_SECONDS = "AFRAY_STORE_SILENCE_SECONDS"
 """How long a store may stay silent within one request; 60 if unset."""
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 CERTIFICATES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 """Files of further certificates to trust; the first that is set counts."""
 
@@ -38,6 +41,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
             "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
             "AWS_SKIP_SIGNATURE",
             "AWS_REQUEST_PAYER",
+            "AWS_METADATA_ENDPOINT",
             "AWS_ROLE_ARN",
             "AWS_ROLE_SESSION_NAME",
             "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -69,13 +73,30 @@ def connect(scheme: str, bucket: str, environment: Mapping[str, str]) -> ObjectS
     """Return obstore's client of a bucket; nothing is sent yet."""
     config = {name.lower(): environment[name] for name in VARIABLES[scheme] if environment.get(name)}
     client, retry = _client(environment), _retry(environment)
-    match scheme:
-        case "s3":
-            return S3Store(bucket, config=cast("S3Config", config), client_options=client, retry_config=retry)
-        case "gs":
-            return GCSStore(bucket, config=cast("GCSConfig", config), client_options=client, retry_config=retry)
-        case _:
-            return AzureStore(bucket, config=cast("AzureConfig", config), client_options=client, retry_config=retry)
+    _require_usable_endpoint(environment)
+    try:
+        match scheme:
+            case "s3":
+                return S3Store(bucket, config=cast("S3Config", config), client_options=client, retry_config=retry)
+            case "gs":
+                return GCSStore(bucket, config=cast("GCSConfig", config), client_options=client, retry_config=retry)
+            case _:
+                return AzureStore(bucket, config=cast("AzureConfig", config), client_options=client, retry_config=retry)
+    except exceptions.BaseError as error:
+        # The text may quote a value, and the value may be a secret in the wrong place.
+        problem = re.sub(r'"[^"]*"', "a value", str(error).partition("\n")[0])
+        variables = ", ".join(name for name in sorted(VARIABLES[scheme]) if environment.get(name))
+        raise StoreRefused(f"{scheme}://{bucket}", problem, f"Check the environment ({variables} are set)") from None
+
+
+def _require_usable_endpoint(environment: Mapping[str, str]) -> None:
+    """Refuse here what obstore would answer with a panic or with a riddle."""
+    for name in ENDPOINTS:
+        endpoint = environment.get(name, "")
+        if endpoint and not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w./-]*)?", endpoint, re.ASCII):
+            raise StoreRefused(name, "its value is no address", "Write https://<host> or http://<host>:<port>")
+        if endpoint.startswith("http://") and environment.get("AWS_ALLOW_HTTP", "").lower() not in {"true", "1"}:
+            raise StoreRefused(name, f"{endpoint!r} is not encrypted", "Use https, or allow it: AWS_ALLOW_HTTP=true")
 
 
 def _client(environment: Mapping[str, str]) -> ClientConfig:
