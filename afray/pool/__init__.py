@@ -1,0 +1,1 @@
+"""Rows of a pool: their index, their bytes or vectors, their labels."""

@@ -5,6 +5,8 @@ Every format ends in the same table of addresses, so that everything after the i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -26,6 +28,41 @@ ROW_SCHEMA = pa.schema(
     ]
 )
 """One row of the index. Null where a format has no such thing."""
+
+
+ADDRESS_SCHEMA = ROW_SCHEMA.remove(0)
+"""A row before it has its pool id: all that its address is made of."""
+
+DIMENSION = "dimension"
+"""Metadata of a part of an embeddings pool: numbers per vector."""
+
+Progress = Callable[[int, int], None]
+"""progress(done, total) in rows; the total is 0 while nobody knows it. The caller throttles."""
+
+FORMATS = ("images", "parquet", "webdataset", "embeddings")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An object of the pool as the index saw it; whoever reads it asks for these very bytes."""
+
+    key: str
+    size: int
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One row of the index, as ADDRESS_SCHEMA has it."""
+
+    id: str
+    key: str
+    size: int | None
+    etag: str | None
+    offset: int | None
+    length: int | None
+    row_group: int | None
+    row: int | None
 
 
 class Pool(Protocol):
