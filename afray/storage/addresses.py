@@ -83,8 +83,8 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the folder without slashes around it; raises InvalidAddress."""
-    prefix = prefix.strip("/")
+    """Return the folder without slashes at its end; raises InvalidAddress."""
+    prefix = prefix.rstrip("/")
     return check_key(prefix) if prefix else ""
 
 

@@ -100,19 +100,22 @@ class CloudObjects:
     def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
         """Yield the objects as the bucket lists them, which is in the order of their UTF-8 bytes."""
         folder = self._path(prefix)
-        offset = self._path(after) if after else None
+        offset, lowest = self._path(after) if after else None, after.encode()
         with self._in_bucket(prefix):
             for chunk in obstore.list(self._bucket, folder or None, offset=offset, chunk_size=LISTING_CHUNK):
                 for meta in chunk:
-                    if meta["path"] != folder and not self._is_folder_marker(meta):
-                        yield self._entry(meta)
+                    entry = self._entry(meta)
+                    # obstore drops a slash at the end of the offset, and so can start too early.
+                    is_wanted = meta["path"] != folder and entry.key.encode() > lowest
+                    if is_wanted and not self._is_folder_marker(entry):
+                        yield entry
 
-    def _is_folder_marker(self, meta: ObjectMeta) -> bool:
+    def _is_folder_marker(self, entry: ObjectInfo) -> bool:
         """Tell whether an empty object is the mark that consoles leave for a folder, named with a slash at its end.
 
         The listing drops that slash, so only asking for the object tells.
         """
-        return meta["size"] == 0 and self.head(meta["path"][len(self._prefix) :].removeprefix("/")) is None
+        return entry.size == 0 and self.head(entry.key) is None
 
     def _path(self, key: str) -> str:
         return join(self._prefix, key)

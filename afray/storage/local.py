@@ -162,17 +162,17 @@ class LocalFiles:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise ObjectMissing(self.address(key)) from None
         except OSError as error:
-            raise _fault(error, self.address(key)) from error
+            raise fault(error, self.address(key)) from error
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise _fault(error, self.address(key)) from error
+            raise fault(error, self.address(key)) from error
 
 
-def _fault(error: OSError, address: str) -> AfrayError:
+def fault(error: OSError, address: str) -> AfrayError:
     """Turn an error of the operating system into ours."""
     detail = error.strerror or str(error)
     if error.errno in _FULL:
