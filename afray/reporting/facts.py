@@ -53,7 +53,7 @@ def dump(facts: Facts) -> dict[str, Json]:
 def parse(content: bytes, name: str) -> dict[str, Json]:
     """The JSON object in `content`. Raises IntegrityError, with line and column, where it ends or breaks."""
     try:
-        document = json.loads(content)
+        document = json.loads(content.decode())
     except UnicodeDecodeError as broken:
         raise IntegrityError(f"{name}: not UTF-8 text ({broken}); restore the file or run again") from broken
     except json.JSONDecodeError as broken:

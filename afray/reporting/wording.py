@@ -82,11 +82,12 @@ def steps(report: Report) -> tuple[tuple[str, int, str], ...]:
 
 
 def probe_axis(probe: LinearProbe) -> tuple[Callable[[float], float], tuple[float, float]]:
-    """The axis of the probe's strip: accuracy -> x, with room for labels, and the accuracies at its two ends."""
+    """The axis of the probe's strip: accuracy -> x, with room for labels, and the accuracies where it ends, in 0..1."""
     values = [probe.selected, probe.random_mean, *(draw.accuracy for draw in probe.random)]
     if probe.random_sd is not None:
         values += [probe.random_mean - probe.random_sd, probe.random_mean + probe.random_sd]
     low, width = min(values), max(max(values) - min(values), 0.01)
     per_share = (STRIP_WIDTH - 2 * _STRIP_MARGIN) / width
     start = low - _STRIP_MARGIN / per_share
-    return lambda value: round((value - start) * per_share, 1), (start, start + STRIP_WIDTH / per_share)
+    ends = max(start, 0.0), min(start + STRIP_WIDTH / per_share, 1.0)
+    return lambda value: round((value - start) * per_share, 1), ends
