@@ -46,7 +46,15 @@ _BOUNDS = {
 
 def explain(error: ValidationError) -> tuple[Problem, ...]:
     """Every error as a problem, in pydantic's order."""
-    return tuple(_explain(details) for details in error.errors(include_url=False))
+    found = error.errors(include_url=False)
+    return tuple(_explain(details) for details in found if not _counts_broken_entries(details, found))
+
+
+def _counts_broken_entries(details: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    """Pydantic also calls a list too short when its entries are broken; those are named themselves."""
+    path = details["loc"]
+    below = (other["loc"] for other in found if len(other["loc"]) > len(path))
+    return details["type"] == "too_short" and any(other[: len(path)] == path for other in below)
 
 
 def _explain(details: ErrorDetails) -> Problem:
@@ -78,11 +86,11 @@ def _words(kind: str, path: paths.Path, value: object, context: dict[str, Any]) 
         return "is required", f"Add it: {_help(path)}"
     if kind == "extra_forbidden":
         return f"is not a field of {paths.join(path[:-1]) or 'a SelectionJob'}", _nearest_field(path)
-    if value is None:
+    if value is None and kind != "invalid_key":
         return "is empty", f"Give a value, or remove the line: {_help(path)}"
     if kind == "literal_error":
-        choices = [str(choice) for choice in grammar.schema_at(path).get("enum", [])]
-        return "is not a known value", _nearest(value, choices) or f"Use one of: {', '.join(choices)}."
+        choices = grammar.choices(grammar.schema_at(path))
+        return "is not a known value", f"{_nearest(value, choices)}Use {' or '.join(choices)}."
     if kind == "model_type":
         return "is not a mapping", f"Write its fields below it: {', '.join(_fields_at(path))}."
     if kind in _BOUNDS:
@@ -104,8 +112,8 @@ def _fields_at(path: paths.Path) -> list[str]:
 def _nearest(value: object, choices: Iterable[str]) -> str:
     """A guess at what was meant, empty if nothing is close."""
     by_folded = {_folded(choice): choice for choice in choices}
-    close = difflib.get_close_matches(_folded(str(value)), by_folded, n=1, cutoff=0.6)
-    return f"Did you mean {by_folded[close[0]]}?" if close else ""
+    close = difflib.get_close_matches(_folded(str(value)), by_folded, n=1, cutoff=0.75)
+    return f"Did you mean {by_folded[close[0]]}? " if close else ""
 
 
 def _folded(name: str) -> str:
@@ -115,7 +123,7 @@ def _folded(name: str) -> str:
 def _nearest_field(path: paths.Path) -> str:
     name, known = path[-1], _fields_at(path[:-1])
     if guess := _nearest(name, known):
-        return guess
+        return guess.strip()
     elsewhere = [other for other, _ in grammar.all_fields() if other[-1] == name]
     if len(elsewhere) == 1:
         return f"Did you mean {paths.join(elsewhere[0])}?"

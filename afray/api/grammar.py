@@ -69,12 +69,17 @@ def summary(info: FieldInfo) -> str:
     return " ".join((info.description or "").split())
 
 
+def choices(schema: Schema) -> list[str]:
+    """The words that a field may hold, none if it holds something else."""
+    return [str(word) for word in schema.get("enum", [schema["const"]] if "const" in schema else [])]
+
+
 def form(schema: Schema) -> str:
     """What a field may hold, in words."""
-    if choices := schema.get("anyOf"):
-        return " or ".join(form(choice) for choice in choices if choice.get("type") != "null")
-    if "const" in schema or "enum" in schema:
-        return ", ".join(schema.get("enum", [schema.get("const")]))
+    if variants := schema.get("anyOf"):
+        return " or ".join(form(variant) for variant in variants if variant.get("type") != "null")
+    if known := choices(schema):
+        return ", ".join(known)
     return _FORMS.get(schema.get("type", ""), _mapping_form)(schema)
 
 
