@@ -1,0 +1,67 @@
+"""Spherical k-means whose centres have one value: rows are rounded to integers before they are added.
+
+Start from drawn rows; give every row to its nearest centre by canonical distance, ties to the lower centre; move each
+centre to the direction of its rows' sum; repeat until nothing moves. A centre without rows stays where it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afray.algorithms import assignment, draws, snap, units
+from afray.algorithms.gemm import Compute
+from afray.algorithms.jit import compiled
+from afray.algorithms.shards import Progress, Shard, Shards, count_rows, silent
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+ROUNDS = 20
+"""At most. On 50,000 rows and 250 centres, 20 rounds come as close to the rows as 300 steps of ActiveFT (mean distance
+0.816 and 0.818); what later rounds move is less than what another start moves."""
+FEATURE_TICKS = float(1 << 30)
+"""Ticks per unit of a feature. Sums of 2**33 rows of norm <= 1 fit into an int64."""
+
+
+def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> I64:
+    """The nearest rows to `size` k-means centres, each row once: ascending."""
+    return np.sort(snap.snap(shards, centres(shards, size, seed, compute, progress), compute))
+
+
+def centres(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> F32:
+    """Unit vectors (size, D). Needs 1 <= size <= rows."""
+    start = draws.draw(count_rows(shards), size, seed, "start")
+    current = units.units(shards.take(start).astype(np.float64)).astype(np.float32)
+    previous = None
+    for done in range(1, ROUNDS + 1):
+        sums = np.sum(shards.map(sum_rows, current, compute), axis=0)
+        progress("core", done, ROUNDS)
+        if previous is not None and np.array_equal(sums, previous):
+            break
+        current, previous = _moved(current, sums), sums
+    return current
+
+
+def sum_rows(shard: Shard, centres: F32, compute: Compute) -> I64:
+    """Per centre the sum of the shard's rows that are nearest to it, in ticks: (K, D)."""
+    labels = assignment.nearest_step(shard, centres, compute)
+    sums = np.zeros(centres.shape, np.int64)
+    _add(shard.features, labels, sums)
+    return sums
+
+
+@compiled
+def _add(features: F32, labels: I32, sums: I64) -> None:
+    for i in range(features.shape[0]):
+        for q in range(features.shape[1]):
+            sums[labels[i], q] += np.int64(np.rint(features[i, q] * FEATURE_TICKS))
+
+
+def _moved(centres: F32, sums: I64) -> F32:
+    """Centres whose rows cancel out, or that have none, stay."""
+    moved = units.units(sums.astype(np.float64)).astype(np.float32)
+    still = np.flatnonzero((sums == 0).all(axis=1))
+    moved[still] = centres[still]
+    return moved
