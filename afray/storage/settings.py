@@ -117,7 +117,8 @@ def _client(environment: Mapping[str, str]) -> ClientConfig:
 def _retry(environment: Mapping[str, str]) -> RetryConfig:
     patience = _seconds(environment, RETRY_SECONDS, 30)
     return {
-        "max_retries": 10,
+        # Time alone decides: waits are random, so a number of retries can be over in a second or two.
+        "max_retries": 1000,
         "retry_timeout": timedelta(seconds=patience),
         "backoff": {
             "init_backoff": timedelta(milliseconds=100),
