@@ -106,7 +106,7 @@ def _points(group: MapGroup) -> go.Scattergl:
 
 def _hover_text(row_id: str) -> str:
     short = row_id if len(row_id) <= _ID_LENGTH else "…" + row_id[1 - _ID_LENGTH :]
-    return html.escape(short)
+    return html.escape(short, quote=False)
 
 
 def _axis_title(place: str, share: float) -> dict[str, object]:
