@@ -13,6 +13,9 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Lanes written out as eight variables become one vector register (twice the speed); no operation moves or merges.
+numba.config.SLP_VECTORIZE = 1
+
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile on first use, release the GIL, keep the machine code on disk."""
@@ -22,3 +25,8 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 def compiled_scan(function: Callable[P, R]) -> Callable[P, R]:
     """Like `compiled`, for kernels that only compare floats and meet no NaN: maxima vectorise, no value changes."""
     return cast("Callable[P, R]", numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})(function))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """For tiny helpers of inner loops: their body replaces the call, which would cost more than the work."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, inline="always")(function))
