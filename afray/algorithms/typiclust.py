@@ -74,7 +74,7 @@ def most_typical(source: RowSource, cluster: Cluster, compute: Compute) -> I64:
     neighbours = min(NEIGHBOURS, len(features) - 1)
     lower, upper = _bound_sums(features, neighbours, compute)
     contenders = np.flatnonzero(lower <= np.partition(upper, cluster.picks - 1)[cluster.picks - 1])
-    sums = [_exact_sum(features, row, neighbours) for row in contenders]
+    sums = np.array([_exact_sum(features, int(row), neighbours) for row in contenders])
     best = np.lexsort((contenders, sums))[: cluster.picks]
     return cluster.rows[contenders[best]]
 
