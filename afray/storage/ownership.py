@@ -23,11 +23,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from afray.errors import Fenced, OwnershipError
+from afray.errors import Fenced, OwnershipError, StorageError
 from afray.storage.beats import Beats, Timing, is_beating, read_beat
 from afray.storage.claims import FOLDER, Claim, Owner, beat_key, claim_key, newest_epoch, read_claim, take
 from afray.storage.processes import Liveness, liveness
-from afray.storage.store import AccessDenied, Store, StoreRefused
+from afray.storage.store import Store, StoreRefused
+
+__all__ = ["EpochFence", "Owner", "Ownership", "Timing", "probe_conditional_create"]
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ def probe_conditional_create(store: Store) -> None:
     store.create(key, b"first\n")
     created_twice = store.create(key, b"second\n")
     # Without the right to delete, a probe of some bytes stays.
-    with suppress(AccessDenied):
+    with suppress(StorageError):
         store.delete(key)
     if created_twice:
         raise StoreRefused(

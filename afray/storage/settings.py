@@ -77,6 +77,8 @@ def connect(scheme: str, bucket: str, environment: Mapping[str, str]) -> ObjectS
     try:
         match scheme:
             case "s3":
+                # Many servers that speak S3 lack the deletion of many objects at once.
+                config["aws_disable_bulk_delete"] = "true"
                 return S3Store(bucket, config=cast("S3Config", config), client_options=client, retry_config=retry)
             case "gs":
                 return GCSStore(bucket, config=cast("GCSConfig", config), client_options=client, retry_config=retry)
