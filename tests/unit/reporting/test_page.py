@@ -237,7 +237,7 @@ def test_removed_rows_give_their_reason_beside_what_the_cluster_kept() -> None:
     limits = np.full(len(data.selection.excluded_rows), 0.125)
     words = Page(page.render(summary.build_report(dataclasses.replace(data, excluded_limits=limits)))).words
     densest = max(data.selection.excluded_density)
-    assert f"outlier, distance {densest:.3f} cluster kept up to 0.125" in words
+    assert f"outlier, distance {densest:.3f} kept up to 0.125" in words
 
 
 def test_evaluation_shows_both_figures_with_seeds_and_its_limits() -> None:
