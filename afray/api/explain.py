@@ -87,7 +87,7 @@ def _words(kind: str, path: paths.Path, value: object, context: dict[str, Any]) 
     if kind == "extra_forbidden":
         return f"is not a field of {paths.join(path[:-1]) or 'a SelectionJob'}", _nearest_field(path)
     if value is None and kind != "invalid_key":
-        return "is empty", f"Give a value, or remove the line: {_help(path)}"
+        return "is empty", f"Give a value (in quotes if it starts with #), or remove the line: {_help(path)}"
     if kind == "literal_error":
         choices = grammar.choices(grammar.schema_at(path))
         return "is not a known value", f"{_nearest(value, choices)}Use {' or '.join(choices)}."

@@ -23,7 +23,6 @@ class Target(StrEnum):
 COMMON: Final[tuple[Check, ...]] = (
     selection.model_is_missing,
     selection.model_settings_on_embeddings,
-    selection.weights_of_a_packaged_model,
     selection.steps_of_another_method,
     selection.cores_exceed_the_budget,
     selection.given_cores_without_a_file,

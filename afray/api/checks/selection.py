@@ -30,16 +30,6 @@ def model_settings_on_embeddings(job: SelectionJob) -> Iterator[Problem]:
             yield violation(f"{path}.{field}", value, "has no effect on pool.format embeddings", "Remove it.")
 
 
-def weights_of_a_packaged_model(job: SelectionJob) -> Iterator[Problem]:
-    """A packaged model is its weights; others would be named wrongly in every record."""
-    embedding = job.spec.embedding
-    if embedding.weights is not None and embedding.model in PACKAGED_MODELS:
-        remedy = "Remove weights, or name the architecture as timm/<name>."
-        yield violation(
-            "embedding.weights", embedding.weights.uri, f"can not replace those of {embedding.model}", remedy
-        )
-
-
 def cores_exceed_the_budget(job: SelectionJob) -> Iterator[Problem]:
     """Core rows are labelled too: they are part of the budget."""
     size, count = job.spec.selection.core.size, job.spec.selection.budget.count

@@ -38,6 +38,10 @@ RUN = [
     {"spec.pool.maxBadFraction": 0},
     {"spec.embedding.model": "package:efficientnet-lite0"},
     {"spec.embedding.weights": {"uri": "s3://plant/dino.pt", "sha256": "0123456789abcdef" * 4}},
+    {
+        "spec.embedding.model": "package:efficientnet-lite0",
+        "spec.embedding.weights": {"uri": "lite0.pt", "sha256": "a" * 64},
+    },
     {"spec.embedding.precision": "bfloat16", "spec.embedding.device": "mps", "spec.embedding.normalize": "none"},
     {"spec.pool.format": "embeddings", "spec.embedding": REMOVED},
     {"spec.pool.format": "embeddings", "spec.embedding": {"normalize": "l2", "shardSize": 7, "device": "cuda"}},

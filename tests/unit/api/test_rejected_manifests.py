@@ -18,7 +18,6 @@ from helpers.manifests import (
 from afray.api.rules import Target
 
 SELECTION = "spec.selection"
-WEIGHTS = {"uri": "s3://plant/model.pt", "sha256": "0" * 64}
 EMBEDDINGS = {"spec.pool.format": "embeddings", "spec.embedding": REMOVED}
 
 RUN = [
@@ -83,8 +82,6 @@ RUN = [
     ("spec.embedding.weights", {"uri": "m.pt"}, "spec.embedding.weights.sha256", "is required", "Digest"),
     ("spec.embedding.weights", {"uri": "m.pt", "sha256": "A" * 64}, "spec.embedding.weights.sha256",
      "is not a sha256", "a" * 64),
-    ("spec.embedding", {"model": "package:efficientnet-lite0", "weights": WEIGHTS}, "spec.embedding.weights",
-     "can not replace", "timm/<name>"),
     ("spec.embedding.imageSize", 15, "spec.embedding.imageSize", "is below 16", "from 16 to 4096"),
     ("spec.embedding.precision", "fp16", "spec.embedding.precision", "is not a known value", "float16"),
     ("spec.embedding.device", "gpu", "spec.embedding.device", "is not a known value", "cuda"),
