@@ -1,0 +1,119 @@
+"""The loop that turns one part of a pool into vectors: decode threads feed one encoder, bad rows stay in their place.
+
+The vectors are a function of the encoder, the part and the batch size. Threads, memory and other rows' damage change
+nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from afray.embedding.encoders import Encoder
+from afray.embedding.feeding import Feed
+from afray.embedding.outcomes import RowOutcome, tabulate
+from afray.embedding.rules import DecodeRules
+from afray.pool.rows import Reason, RowReader
+
+Progress = Callable[[int], None]
+"""Told the number of rows that are done, after each batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where the time of one part went. Decoding runs beside the model, so the seconds overlap."""
+
+    rows: int
+    wall_seconds: float
+    cpu_seconds: float
+    """Of this process, all threads."""
+    decode_cpu_seconds: float
+    """Reading, sha256 and decoding, over all decode threads."""
+    model_seconds: float
+    """In the encoder, by the wall clock."""
+    waiting_seconds: float
+    """The encoder waited for pixels: much of it means that reading or decoding is the bottleneck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddedRows:
+    """One part, embedded."""
+
+    vectors: NDArray[np.float32]
+    """(n, dim), finite; zeros for bad rows."""
+    table: pa.Table
+    """outcomes.EMBEDDED_SCHEMA, row for row."""
+    timings: Timings
+
+
+def embed_rows(
+    encoder: Encoder,
+    part: pa.Table,
+    reader: RowReader,
+    rules: DecodeRules,
+    *,
+    batch_size: int,
+    threads: int,
+    rejects_zero_vectors: bool = False,
+    progress: Progress | None = None,
+) -> EmbeddedRows:
+    """Vectors of all rows of `part` (of the index), in its order.
+
+    Bad rows get a reason and zeros. What the reader raises about a whole store (Retryable and others) propagates.
+    """
+    feed = Feed(
+        reader=reader,
+        rules=rules,
+        batch_size=batch_size,
+        threads=threads,
+        is_pinned=encoder.device.type == "cuda",
+    )
+    vectors = np.zeros((part.num_rows, encoder.dim), dtype=np.float32)
+    outcomes: list[RowOutcome] = []
+    decode_seconds = model_seconds = 0.0
+    started, cpu_started = time.perf_counter(), time.process_time()
+    for batch in feed.batches(part.num_rows):
+        entered = time.perf_counter()
+        features = encoder.encode(batch.images)
+        vectors[batch.rows.start : batch.rows.stop] = features[: len(batch.rows)].numpy()
+        model_seconds += time.perf_counter() - entered
+        decode_seconds += batch.decode_cpu_seconds
+        outcomes += batch.outcomes
+        if progress is not None:
+            progress(len(outcomes))
+    wall_seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+    outcomes = _reject_vectors(vectors, outcomes, rejects_zero_vectors)
+    timings = Timings(
+        rows=part.num_rows,
+        wall_seconds=wall_seconds,
+        cpu_seconds=cpu_seconds,
+        decode_cpu_seconds=decode_seconds,
+        model_seconds=model_seconds,
+        waiting_seconds=wall_seconds - model_seconds,
+    )
+    return EmbeddedRows(vectors=vectors, table=tabulate(part, outcomes), timings=timings)
+
+
+def _reject_vectors(
+    vectors: NDArray[np.float32], outcomes: list[RowOutcome], rejects_zero_vectors: bool
+) -> list[RowOutcome]:
+    """Give rows with unusable vectors their reason, and make every bad row's vector zero, in place."""
+    is_finite = np.logical_and.reduce(np.isfinite(vectors), axis=1)
+    is_zero = ~np.logical_or.reduce(vectors, axis=1)
+    rejected = list(outcomes)
+    for row, outcome in enumerate(outcomes):
+        if outcome.reason is None and not is_finite[row]:
+            detail = "the encoder gave numbers that are not finite; try spec.embedding.precision: float32"
+            rejected[row] = replace(outcome, reason=Reason.non_finite, detail=detail)
+        elif outcome.reason is None and rejects_zero_vectors and is_zero[row]:
+            rejected[row] = replace(
+                outcome, reason=Reason.zero_vector, detail="the encoder gave zeros, which have no direction"
+            )
+        if rejected[row].reason is not None:
+            vectors[row] = 0.0
+    return rejected

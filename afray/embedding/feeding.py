@@ -1,0 +1,131 @@
+"""Decode threads that stay a little ahead of the model.
+
+    part --cut--> batches of rows --tasks of a few rows--> threads: read, sha256, decode --> slots of a buffer
+                                                                                               |
+    model <-- one whole batch at a time, in order <--------------------------------------------+
+
+A row belongs to its slot, so a bad row leaves zeros there and moves nobody. Buffers are reused: memory is bounded by
+LOOK_AHEAD + 1 batches, whatever the size of the part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from afray.embedding.decode import decode_image
+from afray.embedding.outcomes import RowOutcome
+from afray.embedding.rules import DecodeRules
+from afray.pool.rows import RowReader, RowUnreadable
+
+LOOK_AHEAD = 2
+"""Batches that are decoded, or being decoded, while the model has another."""
+ROWS_PER_TASK = 8
+"""Small enough to spread a batch over threads, large enough that the hand-over costs nothing."""
+
+Slots = NDArray[np.float32]
+"""(rows, S, S, 3): channels last is what the encoders want, and what decoded images are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive rows of a part, decoded. `images` is valid until the next batch is asked for."""
+
+    rows: range
+    images: Tensor
+    """(batch_size, 3, S, S) float32 in [0, 1]; zeros for bad rows and behind the last row."""
+    outcomes: list[RowOutcome]
+    decode_cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """How to read and decode the rows of one part."""
+
+    reader: RowReader
+    rules: DecodeRules
+    batch_size: int
+    threads: int
+    is_pinned: bool = False
+    """Buffers in page-locked memory, for a CUDA device."""
+
+    def batches(self, row_count: int) -> Iterator[Batch]:
+        """All rows in order, in batches cut from `row_count` alone. Raises what the reader raises for whole stores."""
+        buffers = deque(self._make_buffer() for _ in range(LOOK_AHEAD + 1))
+        pending: deque[tuple[range, Tensor, list[Future[TaskResult]]]] = deque()
+        threads = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
+        try:
+            for start in range(0, row_count, self.batch_size):
+                rows = range(start, min(start + self.batch_size, row_count))
+                if not buffers:
+                    batch = _collect(*pending.popleft())
+                    yield batch
+                    buffers.append(batch.images)
+                buffer = buffers.popleft()
+                pending.append((rows, buffer, self._submit(threads, rows, buffer)))
+            while pending:
+                yield _collect(*pending.popleft())
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _make_buffer(self) -> Tensor:
+        side = self.rules.image_size
+        slots = torch.zeros((self.batch_size, side, side, 3), dtype=torch.float32, pin_memory=self.is_pinned)
+        return slots.permute(0, 3, 1, 2)
+
+    def _submit(self, threads: ThreadPoolExecutor, rows: range, buffer: Tensor) -> list[Future[TaskResult]]:
+        slots: Slots = buffer.permute(0, 2, 3, 1).numpy()
+        slots[len(rows) :] = 0.0
+        cuts = range(0, len(rows), ROWS_PER_TASK)
+        return [
+            threads.submit(decode_rows, self.reader, self.rules, rows[cut : cut + ROWS_PER_TASK], slots[cut:])
+            for cut in cuts
+        ]
+
+
+TaskResult = tuple[list[RowOutcome], float]
+
+
+def decode_rows(reader: RowReader, rules: DecodeRules, rows: range, slots: Slots) -> TaskResult:
+    """Read and decode `rows` into the first slots. Returns their outcomes and the CPU-seconds of this thread."""
+    started = time.thread_time()
+    outcomes = [_decode_row(reader, rules, row, slot) for row, slot in zip(rows, slots, strict=False)]
+    return outcomes, time.thread_time() - started
+
+
+def _decode_row(reader: RowReader, rules: DecodeRules, row: int, slot: Slots) -> RowOutcome:
+    sha256 = None
+    try:
+        content = reader.read(row)
+        sha256 = hashlib.sha256(content).hexdigest()
+        image = decode_image(content, rules)
+    except RowUnreadable as error:
+        slot[:] = 0.0
+        return RowOutcome.bad(error, sha256)
+    slot[:] = image.pixels.transpose(1, 2, 0)
+    return RowOutcome(
+        sha256=sha256,
+        remark="; ".join(image.remarks) or None,
+        width=image.width,
+        height=image.height,
+        orientation=image.orientation,
+    )
+
+
+def _collect(rows: range, buffer: Tensor, tasks: list[Future[TaskResult]]) -> Batch:
+    results = [task.result() for task in tasks]
+    return Batch(
+        rows=rows,
+        images=buffer,
+        outcomes=[outcome for outcomes, _ in results for outcome in outcomes],
+        decode_cpu_seconds=sum(seconds for _, seconds in results),
+    )

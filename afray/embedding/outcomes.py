@@ -1,0 +1,52 @@
+"""What embedding found out about each row, good or bad, as one table beside the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+
+from afray.pool.rows import Reason, RowUnreadable
+
+EMBEDDED_SCHEMA = pa.schema(
+    [
+        pa.field("pool_id", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("sha256", pa.string()),  # of the row's bytes, hexadecimal; null if they could not be read
+        pa.field("reason", pa.string()),  # null: the row is good; else one of afray.pool.rows.Reason
+        pa.field("detail", pa.string()),  # a sentence to the reason
+        pa.field("remark", pa.string()),  # what was read all the same, such as broken EXIF
+        pa.field("width", pa.int32()),  # of the upright image; null if it was not decoded
+        pa.field("height", pa.int32()),
+        pa.field("orientation", pa.int8()),  # EXIF, as stored
+    ]
+)
+"""One row per row of the part, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOutcome:
+    """One row of EMBEDDED_SCHEMA without its address. A good row has no reason."""
+
+    sha256: str | None = None
+    reason: Reason | None = None
+    detail: str | None = None
+    remark: str | None = None
+    width: int | None = None
+    height: int | None = None
+    orientation: int | None = None
+
+    @classmethod
+    def bad(cls, error: RowUnreadable, sha256: str | None) -> RowOutcome:
+        """A row for the quarantine."""
+        return cls(sha256=sha256, reason=error.reason, detail=error.detail)
+
+
+def tabulate(part: pa.Table, outcomes: Sequence[RowOutcome]) -> pa.Table:
+    """EMBEDDED_SCHEMA of a part of the index and the outcomes of its rows, in order."""
+    assert part.num_rows == len(outcomes), (part.num_rows, len(outcomes))
+    addresses = part.select(["pool_id", "id"])
+    found = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=pa.schema(list(EMBEDDED_SCHEMA)[2:]))
+    columns = [*addresses.columns, *found.columns]
+    return pa.Table.from_arrays(columns, schema=EMBEDDED_SCHEMA)
