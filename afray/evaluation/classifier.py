@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import skip_init
 
 SMALLEST_SPREAD = 1e-5
 """Features that vary less than this over the labelled rows are left at their scale."""
@@ -20,8 +21,9 @@ class Classifier(nn.Module):
     def __init__(self, encoder: nn.Module, dim: int, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(dim, classes)
-        nn.init.zeros_(self.head.weight)  # no class is preferred at the start, and no random number is drawn
+        # All zero: no class is preferred at the start, and no random number is drawn.
+        self.head: nn.Linear = skip_init(nn.Linear, dim, classes)  # type: ignore[no-untyped-call]
+        nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.centre: Tensor
         self.scale: Tensor

@@ -91,7 +91,7 @@ class Finetune:
     def run(self) -> tuple[FinetuneResult, dict[str, Tensor]]:
         """Train what is left to train; returns the result and the weights of the network of the last phase."""
         model = self._train_phase()
-        while self.state.phase < len(self.phases) - 1:
+        while self._phases_to_come:
             held_out = self.task.selected.take(self.phases[self.state.phase].held_out)
             self.state.held_out.append(self._predict(model, held_out))
             self.state = Checkpoint(
@@ -113,7 +113,7 @@ class Finetune:
         parallel = self.replica.wrap(model)
         for epoch in range(state.epochs, recipe.epochs):
             began = time.perf_counter()
-            with training.seeded(device, recipe.seed, state.phase, epoch):
+            with training.seeded(device, recipe.seed, self._phases_to_come, epoch):
                 loss = training.train_epoch(
                     parallel, optimiser, images, targets, epoch=epoch, recipe=recipe, replica=self.replica
                 )
@@ -121,6 +121,11 @@ class Finetune:
             state.model, state.optimiser = model.state_dict(), optimiser.state_dict()
             self.keep(state, self._report(loss))
         return model
+
+    @property
+    def _phases_to_come(self) -> int:
+        """0 in the last phase, so that its network does not depend on whether others were trained before it."""
+        return len(self.phases) - 1 - self.state.phase
 
     def _make_model(self, images: Tensor) -> Classifier:
         encoder = self.task.make_encoder().to(self.replica.device).to(memory_format=torch.channels_last).eval()
