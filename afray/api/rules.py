@@ -43,7 +43,11 @@ COMMON: Final[tuple[Check, ...]] = (
     pods.reserved_variable,
     pods.secret_in_clear,
 )
-CLUSTER_ONLY: Final[tuple[Check, ...]] = (pods.block_is_missing, places.path_instead_of_a_uri)
+CLUSTER_ONLY: Final[tuple[Check, ...]] = (
+    pods.block_is_missing,
+    pods.spec_is_too_large,
+    places.path_instead_of_a_uri,
+)
 RULES: Final = {Target.run: COMMON, Target.cluster: COMMON + CLUSTER_ONLY}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +17,8 @@ GPU: Final = "nvidia.com/gpu"
 RESERVED_GROUPS: Final = ("head", "submitter")
 RESERVED_VARIABLES: Final = "SELECTION_"
 LEAST_MEMORY: Final = Decimal(64 * 1024**2)
+LARGEST_SPEC: Final = 32_000
+"""Bytes of JSON."""
 _SECRET_ENDINGS: Final = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "ACCOUNT_KEY", "STORAGE_KEY", "API_KEY")
 
 
@@ -120,6 +123,14 @@ def secret_in_clear(job: SelectionJob) -> Iterator[Problem]:
             remedy = f"Put it into a Secret: valueFrom: {{secretKeyRef: {{name: ..., key: {variable.name}}}}}."
             field = f"runtime.env[{position}].value"
             yield violation(field, HIDDEN, f"gives the secret {variable.name} in clear", remedy)
+
+
+def spec_is_too_large(job: SelectionJob) -> Iterator[Problem]:
+    """The driver gets the spec in one environment variable of its pod."""
+    size = len(json.dumps(job.to_manifest()["spec"], ensure_ascii=False).encode())
+    if size > LARGEST_SPEC:
+        remedy = "Shorten pod templates, or use fewer worker groups."
+        yield violation("cluster", f"{size} bytes", f"makes the spec larger than {LARGEST_SPEC} bytes", remedy)
 
 
 def block_is_missing(job: SelectionJob) -> Iterator[Problem]:

@@ -178,6 +178,8 @@ ON_CLUSTER = [
      "template.spec"),
     ("spec.cluster.head.template", {"spec": {"x": "y" * 8192}}, "spec.cluster.head.template", "larger than 8192",
      "tolerations"),
+    ("spec.cluster.workers", [{**WORKERS, "name": f"g{n}", "template": {"spec": {"x": "y" * 8000}}} for n in range(4)],
+     "spec.cluster", "larger than 32000 bytes", "fewer worker groups"),
     ("spec.finetune", {"workers": {"group": "cpu"}}, "spec.finetune.workers.group", "not a worker group", "gpu"),
     ("spec.embedding.device", "mps", "spec.embedding.device", "exists on a Mac", "cuda"),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import yaml
 from helpers.manifests import CLUSTER, RUNTIME, WORKERS, manifest, problems_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afray.api import grammar, paths
@@ -71,6 +71,7 @@ changes = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(changes)
 def test_a_job_survives_json_and_yaml(made: dict[str, object]) -> None:
     content = manifest({**made, "spec.output.uri": "s3://out/out"})
@@ -83,6 +84,7 @@ def test_a_job_survives_json_and_yaml(made: dict[str, object]) -> None:
     assert spec_digest(as_yaml) == spec_digest(job)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(percents)
 def test_a_decimal_text_is_kept_exactly(percent: Decimal) -> None:
     job = load_object(manifest({"spec.selection.budget": {"percent": f"{percent:f}"}}), "test")
@@ -94,6 +96,7 @@ anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries
 places = st.sampled_from([paths.join(path) for path, _ in grammar.all_fields()])
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(anything, places)
 def test_nothing_that_yaml_can_hold_ends_in_another_error(value: object, field: str) -> None:
     for problem in problems_of(manifest({field: value})):
