@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import torch
@@ -56,10 +55,6 @@ class FinetuneResult:
     epochs: int
     train_seconds: float
     evaluation_seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Field names and values, for reports."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

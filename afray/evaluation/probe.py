@@ -6,14 +6,13 @@ fixed before any method was compared, and is the same for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from afray.algorithms import draws
 from afray.evaluation.labels import F32, I64, LabelledRows, Labels, require_two_classes
 from afray.evaluation.metrics import Metrics, measure
 
@@ -23,9 +22,6 @@ ITERATIONS = 10_000
 """Far above what L-BFGS needs on unit rows (tens to hundreds), so that it always ends by its tolerance."""
 BLOCK = 2048
 """Test rows per matrix product of the nearest neighbour."""
-RANDOM_STREAM = "random"
-"""Stream of the random label sets: those that the method `random` selects with the same seed."""
-
 Evaluator = Callable[[LabelledRows, F32], Labels]
 """evaluator(labelled rows, test vectors (n, D)) -> predicted class names (n,)."""
 
@@ -48,14 +44,17 @@ class RandomComparison:
 
     selected: float
     random: tuple[float, ...]
-    """One accuracy per random set."""
-    random_mean: float
-    random_sd: float
-    """Sample standard deviation over the random sets; 0 for a single one."""
+    """One accuracy per random set, by seed."""
 
-    def as_json(self) -> dict[str, float | tuple[float, ...]]:
-        """Field names and values, for reports."""
-        return asdict(self)
+    @property
+    def random_mean(self) -> float | None:
+        """None without random sets."""
+        return float(np.mean(self.random)) if self.random else None
+
+    @property
+    def random_sd(self) -> float | None:
+        """Sample standard deviation over the random sets; None for fewer than two."""
+        return float(np.std(self.random, ddof=1)) if len(self.random) > 1 else None
 
 
 def predict_linear(labelled: LabelledRows, test: F32) -> Labels:
@@ -95,16 +94,16 @@ def probe(labelled: LabelledRows, test: LabelledRows) -> Probe:
 
 
 def compare_with_random(
-    pool: LabelledRows, test: LabelledRows, *, selected: I64, seeds: Sequence[int] = range(5)
+    pool: LabelledRows, test: LabelledRows, *, selected: I64, random: Mapping[int, I64]
 ) -> RandomComparison:
-    """Linear-probe accuracy of rows `selected` of the pool beside as many random ones, one set per seed."""
-    sets = [draws.draw(len(pool.labels), len(selected), seed, RANDOM_STREAM) for seed in seeds]
-    others = np.array([_score(predict_linear, pool.take(rows), test).accuracy for rows in sets])
+    """Linear-probe accuracy of rows `selected` of the pool beside random rows of it, one set of rows per seed.
+
+    Raises OneClass if the selected rows are of one class; a random set of one class is scored all the same.
+    """
+    require_two_classes(pool.labels[selected])
     return RandomComparison(
         selected=_score(predict_linear, pool.take(selected), test).accuracy,
-        random=tuple(others.tolist()),
-        random_mean=float(others.mean()),
-        random_sd=float(others.std(ddof=1)) if len(others) > 1 else 0.0,
+        random=tuple(_score(predict_linear, pool.take(random[seed]), test).accuracy for seed in sorted(random)),
     )
 
 

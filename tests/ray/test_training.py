@@ -59,7 +59,9 @@ def train_here(work: TrainingJob) -> tuple[FinetuneResult, dict[str, torch.Tenso
 
 def test_a_killed_training_worker_is_replaced_and_the_result_is_as_without_ray(tmp_path: Path) -> None:
     expected, weights = train_here(job(tmp_path / "here"))
-    diary, killed, seen = tmp_path / "diary", [], []
+    diary = tmp_path / "diary"
+    killed: list[int] = []
+    seen: list[int] = []
 
     def kill_once(report: Report) -> None:
         seen.append(report.done)

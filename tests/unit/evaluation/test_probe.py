@@ -78,14 +78,23 @@ def test_the_order_of_a_selection_changes_nothing() -> None:
     assert probe.evaluate(pool.take(rows[::-1]), test) == probe.evaluate(pool.take(rows), test)
 
 
-def test_selected_rows_are_compared_with_random_ones_of_equal_number() -> None:
+def test_selected_rows_are_compared_with_random_ones_seed_by_seed() -> None:
     pool, test = blobs(300, classes=8, noise=0.7), blobs(300, classes=8, noise=0.7, seed=1)
-    comparison = probe.compare_with_random(pool, test, selected=first_rows(20), seeds=range(5))
-    expected = [
-        probe.evaluate(pool.take(draws.draw(300, 20, seed, "random")), test).linear.accuracy for seed in range(5)
-    ]
+    random = {seed: draws.draw(300, 20, seed, "random") for seed in (1, 0, 2)}
+    comparison = probe.compare_with_random(pool, test, selected=first_rows(20), random=random)
+    expected = [probe.evaluate(pool.take(random[seed]), test).linear.accuracy for seed in range(3)]
     assert comparison.random == tuple(expected)
     assert comparison.random_mean == pytest.approx(np.mean(expected))
     assert comparison.random_sd == pytest.approx(np.std(expected, ddof=1))
     assert comparison.selected == probe.evaluate(pool.take(first_rows(20)), test).linear.accuracy
-    assert comparison.as_json()["selected"] == comparison.selected
+
+
+def test_without_random_sets_there_is_no_mean_and_no_spread() -> None:
+    comparison = probe.compare_with_random(blobs(50), blobs(50, seed=1), selected=first_rows(20), random={})
+    assert (comparison.random_mean, comparison.random_sd) == (None, None)
+
+
+def test_selected_rows_of_one_class_are_refused_beside_random_ones_too() -> None:
+    pool = blobs(50)
+    with pytest.raises(OneClass):
+        probe.compare_with_random(pool, pool, selected=np.flatnonzero(pool.labels == "c1"), random={})
