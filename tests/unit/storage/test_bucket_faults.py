@@ -21,6 +21,7 @@ from helpers.answering_server import Answer, answering
 from helpers.s3_server import S3Server, environment, free_port
 
 from afray.errors import AfrayError, Retryable, StorageError
+from afray.storage.settings import VARIABLES, connect
 from afray.storage.store import AccessDenied, ObjectMissing, Store, StoreFull, StoreRefused, StoreUnreachable
 
 USES: Mapping[str, Callable[[Store], object]] = {
@@ -255,3 +256,29 @@ def test_other_clouds_go_through_the_same_seam(uri: str) -> None:
     store = Store.open(uri, environment=variables)
     assert store.child("x").address("y") == f"{uri}/x/y"
     assert store.local_path("y") is None
+
+
+@pytest.mark.parametrize("scheme", VARIABLES)
+def test_every_variable_that_is_read_is_one_that_the_client_knows(scheme: str) -> None:
+    # Many need a partner or a better value; none may be unknown.
+    problems = {name: problem_with(scheme, name) for name in VARIABLES[scheme]}
+    assert not {name: problem for name, problem in problems.items() if "is not valid for store" in problem}
+
+
+def problem_with(scheme: str, name: str) -> str:
+    try:
+        connect(scheme, "plant", {name: "https://loopback" if "URL" in name else "true"})
+    except StoreRefused as refusal:
+        return str(refusal)
+    return ""
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(("name", "end"), [("AWS_ENDPOINT_URL", "/"), ("AWS_ENDPOINT_URL_S3", "")])
+def test_an_endpoint_may_be_given_in_each_usual_way(s3_server: S3Server, name: str, end: str) -> None:
+    variables = dict(s3_server.environment)
+    variables[name] = variables.pop("AWS_ENDPOINT_URL") + end
+    store = Store.open(s3_server.new_bucket(), environment=variables)
+    assert store.create("a/b", b"1")
+    assert store.read("a/b") == b"1"
+    assert [entry.key for entry in store.list()] == ["a/b"]
