@@ -1,13 +1,13 @@
 """Images in the cells of parquet files, which can only be read by row group.
 
-A row group is streamed once, the images of this part's rows are kept, and the rest is let go. Groups are given up,
-the longest unused first, when the images kept exceed a limit; a row of such a group costs another pass.
+A row group is streamed once, the images of this part's rows are kept until they are read, and the rest is let go.
+When the images kept exceed a limit, groups are given up, the longest unused first; their rows cost another pass.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Cells:
             if address.row_group is not None and address.row is not None:
                 self._wanted[_Group(address.key, address.row_group)].append(address.row)
         self._streaming = {group: threading.Lock() for group in self._wanted}
-        self._kept: OrderedDict[_Group, Images] = OrderedDict()
+        self._kept: dict[_Group, Images] = {}
         self._broken: dict[_Group, PoolError] = {}
         self._lock = threading.Lock()
 
@@ -51,31 +51,38 @@ class Cells:
         assert address.row is not None, "a row without a number is no cell"
         group = _Group(address.key, address.row_group)
         with self._streaming[group]:
-            images = self._find(group) or self._stream(group, StoredFile(address.key, address.size or 0, address.etag))
-        image = images[address.row]
+            if not self._holds(group, address.row):
+                self._stream(group, StoredFile(address.key, address.size or 0, address.etag))
+            image = self._take(group, address.row)
         if image is None:
             raise RowUnreadable(Reason.missing, f"{self._source.address(address.key)}: the image of this row is null")
         return image
 
-    def _find(self, group: _Group) -> Images | None:
+    def _holds(self, group: _Group, row: int) -> bool:
         with self._lock:
             if group in self._broken:
                 raise self._broken[group]
-            if group in self._kept:
-                self._kept.move_to_end(group)
-            return self._kept.get(group)
+            return row in self._kept.get(group, {})
 
-    def _stream(self, group: _Group, file: StoredFile) -> Images:
+    def _stream(self, group: _Group, file: StoredFile) -> None:
         try:
             images = self._read_group(group, file)
         except PoolError as error:
             self._broken[group] = error
             raise
         with self._lock:
+            while self._kept and sum(map(_count_bytes, [*self._kept.values(), images])) > self._kept_bytes:
+                self._kept.pop(next(iter(self._kept)))
             self._kept[group] = images
-            while len(self._kept) > 1 and sum(map(_count_bytes, self._kept.values())) > self._kept_bytes:
-                self._kept.popitem(last=False)
-        return images
+
+    def _take(self, group: _Group, row: int) -> bytes | None:
+        """Give an image away: readers ask for each row once, so what was read is not worth its memory."""
+        with self._lock:
+            images = self._kept.pop(group)
+            image = images.pop(row)
+            if images:
+                self._kept[group] = images  # now the last one to be given up
+        return image
 
     def _read_group(self, group: _Group, file: StoredFile) -> Images:
         wanted = sorted(self._wanted[group])

@@ -62,7 +62,7 @@ def check_known(labels: Mapping[str, str], known_ids: Iterable[str]) -> None:
         unknown.pop(known, None)
     if unknown:
         named = ", ".join(map(repr, list(unknown)[:_NAMED]))
-        more = ", ..." if len(unknown) > _NAMED else ""
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
         raise PoolError(
             f"labels: {len(unknown)} of {len(labels)} ids are unknown: {named}{more}. "
             f"An id of this pool looks like {example!r}; correct the column id of the label file"

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from helpers.pools import parquet_bytes
+from helpers.s3_server import S3Server
+
+from afray.errors import IntegrityError, PoolError
+from afray.pool.labels import check_known, read_labels
+from afray.storage.store import ObjectMissing, Store
+
+
+@dataclass(frozen=True)
+class FileAt:
+    uri: str
+    format: str
+
+
+def read(folder: Path, content: bytes, kind: str = "csv", sha256: str | None = None) -> dict[str, str]:
+    path = folder / f"labels.{kind}"
+    path.write_bytes(content)
+    return read_labels(FileAt(str(path), kind), sha256=sha256)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,label\na/1.png,cat\n2,\xc3\xa4\n",
+        b"\xef\xbb\xbfid,label\r\na/1.png,cat\r\n2,\xc3\xa4\r\n",
+        b'"id","label"\n"a/1.png","cat"\n\n"2","\xc3\xa4"',
+        b"who,label,note,id\nme,cat,,a/1.png\nyou,\xc3\xa4,,2\n",
+        b"id,label\na/1.png,cat\n2,\xc3\xa4\na/1.png,cat\n",
+    ],
+    ids=["plain", "BOM and CRLF", "quoted", "more columns", "the same line twice"],
+)
+def test_csv_gives_labels_by_id(content: bytes, tmp_path: Path) -> None:
+    assert read(tmp_path, content) == {"a/1.png": "cat", "2": "ä"}
+
+
+def test_csv_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    content = b'id,label\n"a,1.png","6"" pipe"\nb,"two\nlines"\n'
+
+    assert read(tmp_path, content) == {"a,1.png": '6" pipe', "b": "two\nlines"}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "column id is missing; found: nothing"),
+        (b"id,label\n", "no labels in it"),
+        (b"name,label\na,b\n", "column id is missing; found: 'name', 'label'"),
+        (b"id;label\na;b\n", "column id is missing; found: 'id;label'.*commas"),
+        (b"id,label,label\na,b,c\n", "column label is there twice"),
+        (b"id,label\na,cat\n\na,dog\n", r"line 4: id 'a' has label 'dog', and 'cat' further up"),
+        (b"id,label\na,\n", r"line 2: the label of 'a' is empty"),
+        (b"id,label\na,  \n", r"line 2: the label of 'a' is empty"),
+        (b"id,label\n,cat\n", r"line 2: the id is empty"),
+        (b"id,label\na,cat\nb,cat, big\n", r"line 3: 3 fields, the header has 2"),
+        (b"id,label\na\n", r"line 2: 1 fields, the header has 2"),
+        (b'id,label\na,"cat\nb,dog\n', r"line 3: not CSV"),
+        (b'id,label\na,"cat"x\n', r"line 2: not CSV"),
+        ("id,label\na,straße\n".encode("latin-1"), r"line 2: byte 0xdf is not UTF-8"),
+        ("id,label\na,cat\n".encode("utf-16"), r"line 1: byte 0xff is not UTF-8"),
+    ],
+)
+def test_a_csv_that_cannot_be_trusted_is_refused_where_it_is_wrong(
+    content: bytes, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PoolError, match=rf"labels\.csv.*{complaint}"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("ids", "labels"),
+    [
+        (["7", "8"], ["0", "1"]),
+        ([7, 8], [0, 1]),
+        (pa.array(["7", "8"]).dictionary_encode(), pa.array(["0", "1"], pa.large_string())),
+    ],
+    ids=["text", "numbers", "categories"],
+)
+def test_parquet_gives_labels_by_id_as_text(ids: object, labels: object, tmp_path: Path) -> None:
+    content = parquet_bytes({"extra": [1.5, 2.5], "label": labels, "id": ids})
+
+    assert read(tmp_path, content, "parquet") == {"7": "0", "8": "1"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"id": ["a"], "class": ["x"]}, "column label is missing; found: 'id', 'class'"),
+        ({"id": ["a"], "label": [0.5]}, "column label is double"),
+        ({"id": ["a"], "label": pa.array([None], pa.string())}, "row 0: the label of 'a' is empty"),
+        ({"id": ["a", "a"], "label": ["x", "y"]}, "row 1: id 'a' has label 'y', and 'x' further up"),
+        ({"id": pa.array([], pa.string()), "label": pa.array([], pa.string())}, "no labels in it"),
+    ],
+)
+def test_a_table_that_cannot_be_trusted_is_refused(columns: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(PoolError, match=rf"labels\.parquet.*{complaint}"):
+        read(tmp_path, parquet_bytes(columns), "parquet")
+
+
+def test_a_csv_is_no_parquet(tmp_path: Path) -> None:
+    with pytest.raises(PoolError, match="cannot be read as parquet"):
+        read(tmp_path, b"id,label\na,b\n", "parquet")
+
+
+def test_a_digest_that_fits_is_accepted_in_any_case(tmp_path: Path) -> None:
+    content = b"id,label\na,b\n"
+
+    assert read(tmp_path, content, sha256=hashlib.sha256(content).hexdigest().upper()) == {"a": "b"}
+
+
+def test_other_bytes_than_the_spec_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"its sha256 is [0-9a-f]{64}, and the spec says 0{64}"):
+        read(tmp_path, b"id,label\na,b\n", sha256="0" * 64)
+
+
+def test_a_missing_file_is_an_error_of_the_store(tmp_path: Path) -> None:
+    with pytest.raises(ObjectMissing, match=r"none\.csv"):
+        read_labels(FileAt(str(tmp_path / "none.csv"), "csv"))
+
+
+@pytest.mark.s3
+def test_labels_are_read_from_a_bucket(s3_server: S3Server) -> None:
+    bucket = s3_server.new_bucket()
+    Store.open(bucket, environment=s3_server.environment).create("known/labels.csv", b"id,label\na,b\n")
+
+    assert read_labels(FileAt(f"{bucket}/known/labels.csv", "csv"), s3_server.environment) == {"a": "b"}
+
+
+def test_labels_of_known_rows_pass_though_others_have_none() -> None:
+    check_known({"b": "x", "a": "y"}, iter(["a", "b", "c"]))
+
+
+def test_unknown_ids_are_counted_and_five_of_them_named() -> None:
+    labels = {"a.png": "x"} | {f"wrong-{number}": "x" for number in range(7)}
+
+    with pytest.raises(
+        PoolError, match=r"7 of 8 ids are unknown: 'wrong-0',.*'wrong-4' and 2 more\. .*like 'a\.png'"
+    ) as error:
+        check_known(labels, ["a.png", "b.png"])
+    assert "wrong-5" not in str(error.value)
