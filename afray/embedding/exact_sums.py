@@ -45,7 +45,7 @@ def _sort_into(bits: NDArray[np.int32], sums: I64, low: I64, high: I64) -> None:
             stored = (pattern >> 23) & 255
             # Numbers below 2**-126 are stored under 0, without the leading bit, but count as under 1.
             m = (pattern & 0x7FFFFF) | (0x800000 if stored > 0 else 0)
-            e = max(stored, 1)
+            e = stored if stored > 0 else np.int64(1)
             square = m * m
             sums[d, e] += -m if pattern < 0 else m
             low[d, e] += square & 0xFFFFFF
