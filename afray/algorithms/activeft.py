@@ -72,7 +72,8 @@ def optimise(
         for done, sample in enumerate(_samples(total, plan, options.seed), start=1):
             push = repulsion.push(shards, descent.units, TEMPERATURE, compute)
             field = Field(units=descent.units, totals=push.totals, temperature=TEMPERATURE)
-            descent.step(attraction.merge(shards.map(attraction.pull, field, sample, compute)), push)
+            pull = attraction.merge(shards.map(attraction.pull, field, sample, compute))
+            descent.step(descent.gradient(pull, push))
             progress("core", done, plan.steps)
     return descent
 

@@ -84,10 +84,10 @@ def _sampled(shard: Shard, sample: Sample | None) -> I64:
 
 def _pull_span(features: F32, rows: I64, field: Field, compute: Compute) -> Pull:
     vectors, weights = np.zeros(field.units.shape), np.zeros(len(field.units))
-    search = _Search(field.units, compute)
+    search = Search(field.units, compute)
     for block in _blocks(features, rows, search.block):
         winners = search.winners(block)
-        _accumulate(block, winners, field.units, field.totals, field.temperature, vectors, weights)
+        accumulate(block, winners, field.units, field.totals, field.temperature, vectors, weights)
     return Pull(vectors=vectors.astype(np.int64), weights=weights.astype(np.int64), rows=len(rows))
 
 
@@ -98,7 +98,7 @@ def _blocks(features: F32, rows: I64, size: int) -> Iterator[F32]:
         yield features[part[0] : part[-1] + 1] if contiguous else features[part]
 
 
-class _Search:
+class Search:
     """Finds the centre with the largest cosine for each row of a block; keeps its buffers between blocks."""
 
     def __init__(self, units: F64, compute: Compute) -> None:
@@ -151,7 +151,7 @@ def _certify(block: F32, units: F64, scores: F32, best: F32, second: F32, margin
 
 
 @compiled
-def _accumulate(
+def accumulate(
     block: F32, winners: I32, units: F64, totals: F64, temperature: float, vectors: F64, weights: F64
 ) -> None:
     """Add weight * features of each row to its winner; weight = R / (p + R) with p = exp((cosine - 1) / tau)."""

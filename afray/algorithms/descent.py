@@ -36,12 +36,16 @@ class Descent:
         """beta**t by multiplication: the library's power function may differ between machines."""
         self._renew()
 
-    def step(self, pull: attraction.Pull, push: repulsion.Push) -> None:
-        """One Adam step along the gradient of the loss at `units`, which pull and push were computed for."""
-        self._mean_share *= MEAN_DECAY
-        self._square_share *= SQUARE_DECAY
+    def gradient(self, pull: attraction.Pull, push: repulsion.Push) -> F64:
+        """Of the loss with respect to theta (K, D), for the pull and push at the present `units`."""
         gradient = np.empty_like(self.theta)
         _gradient(self.units, self._norms, pull.vectors, pull.weights, pull.rows, push.totals, push.vectors, gradient)
+        return gradient
+
+    def step(self, gradient: F64) -> None:
+        """One step of Adam."""
+        self._mean_share *= MEAN_DECAY
+        self._square_share *= SQUARE_DECAY
         corrections = np.array([1.0 - self._mean_share, 1.0 - self._square_share])
         _adam(self.theta, gradient, self._mean, self._square, corrections)
         self._renew()

@@ -81,7 +81,9 @@ def kmeans(features: F32, start: I64, rounds: int = 20) -> F32:
         for centre in range(len(start)):
             members = [whole[row] for row, label in enumerate(labels) if label == centre]
             if members:
-                centres[centre] = _direction([float(sum(column)) for column in zip(*members, strict=True)], centres[centre])
+                centres[centre] = _direction(
+                    [float(sum(column)) for column in zip(*members, strict=True)], centres[centre]
+                )
     return centres
 
 
