@@ -87,17 +87,15 @@ def _load_timm(spec: EmbeddingSpec, name: str, environment: Mapping[str, str] | 
     settings = timm.get_pretrained_cfg(name)
     # Only models that fix their input size take one; it moves their position embeddings.
     size = {"img_size": spec.image_size} if settings.fixed_input_size else {}
-    if spec.weights is None:
-        network = _from_hub(name, size)
-    else:
-        network = timm.create_model(name, pretrained=False, num_classes=0, **size)
+    network = _from_hub(name, size) if spec.weights is None else _untrained(spec, name, size)
+    dim = _measure_dim(network.eval(), spec)
+    if spec.weights is not None:
         tensors = weights.read_weights(spec.weights, environment)
         weights.load_into(network, _adapt(tensors, network, _classifiers(settings)), spec.weights.uri)
-    network.eval()
     return Backbone(
         name=f"timm/{name}",
         module=network,
-        dim=_measure_dim(network, spec),
+        dim=dim,
         mean=settings.mean,
         std=settings.std,
         weights_digest=weights.digest_tensors(network.state_dict()),
@@ -132,13 +130,24 @@ def _from_hub(name: str, size: Mapping[str, int]) -> nn.Module:
     return network
 
 
+def _untrained(spec: EmbeddingSpec, name: str, size: Mapping[str, int]) -> nn.Module:
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **size)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _refused_size(spec, error) from error
+    return network
+
+
 def _adapt(tensors: dict[str, Tensor], network: nn.Module, classifiers: tuple[str, ...]) -> dict[str, Tensor]:
     """Names and shapes as this version of timm wants them, without the classifiers.
 
     timm keeps the conversion of published checkpoints beside each architecture, by the name used here.
     """
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    adapted: dict[str, Tensor] = convert(tensors, network) if convert else dict(tensors)
+    try:
+        adapted: dict[str, Tensor] = convert(tensors, network) if convert else dict(tensors)
+    except Exception:  # tensors of another network; what is wrong with them comes out when they are loaded
+        adapted = dict(tensors)
     for classifier in classifiers:
         adapted.pop(f"{classifier}.weight", None)
         adapted.pop(f"{classifier}.bias", None)
@@ -154,10 +163,13 @@ def _measure_dim(network: nn.Module, spec: EmbeddingSpec) -> int:
     try:
         with torch.inference_mode():
             features = network(torch.zeros(1, 3, spec.image_size, spec.image_size))
-    except (RuntimeError, AssertionError) as error:
-        raise SpecError(
-            "spec.embedding.imageSize", spec.image_size, f"{spec.model} does not take it: {error}", "Try 224"
-        ) from error
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _refused_size(spec, error) from error
     if features.ndim != 2:
         raise SpecError(MODEL_FIELD, spec.model, f"it gives {tuple(features.shape)}, not one vector", "Take another")
     return int(features.shape[1])
+
+
+def _refused_size(spec: EmbeddingSpec, error: Exception) -> SpecError:
+    problem = f"{spec.model} does not take images of this size ({error})"
+    return SpecError("spec.embedding.imageSize", spec.image_size, problem, "Take the size that it was trained with")

@@ -79,7 +79,9 @@ def load_encoder(
 
     Raises EnvironmentFault if there is no such device, and all that `load_backbone` raises.
     """
-    device = resolve_device(spec.device, expects_gpu=expects_gpu)
+    device = choose_device(spec.device, available_devices(), expects_gpu=expects_gpu)
+    if device.type == "cuda":
+        reserve_workspace()
     return make_encoder(load_backbone(spec, environment), device, resolve_precision(spec.precision, device))
 
 
@@ -100,23 +102,25 @@ def make_encoder(backbone: Backbone, device: torch.device, precision: ResolvedPr
     )
 
 
-def resolve_device(wanted: Device, *, expects_gpu: bool) -> torch.device:
-    """The device that `spec.embedding.device` means here. Raises EnvironmentFault if it is not to be had."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        if expects_gpu and not available["cuda"]:
-            raise EnvironmentFault(
-                "spec.embedding.device: auto, and the worker asks for nvidia.com/gpu, but torch sees no CUDA device. "
-                "Repair driver or image, or set device: cpu if the CPU is meant"
-            )
-        wanted = "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
-    if not available[wanted]:
+def available_devices() -> frozenset[str]:
+    """What torch can compute on here."""
+    seen = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return frozenset({"cpu"} | {device for device, is_seen in seen.items() if is_seen})
+
+
+def choose_device(wanted: Device, available: frozenset[str], *, expects_gpu: bool) -> torch.device:
+    """The device that `spec.embedding.device` means. Raises EnvironmentFault if it is not to be had."""
+    if wanted == "auto" and expects_gpu and "cuda" not in available:
         raise EnvironmentFault(
-            f"spec.embedding.device: {wanted}, but torch {torch.__version__} sees no such device here. Set it to auto"
+            "spec.embedding.device: auto, and the worker asks for nvidia.com/gpu, but torch sees no CUDA device. "
+            "Repair the driver or the image, or set device: cpu if the CPU is meant"
         )
-    if wanted == "cuda":
-        reserve_workspace()
-    return torch.device(wanted)
+    chosen = next(device for device in ("cuda", "mps", "cpu") if device in available) if wanted == "auto" else wanted
+    if chosen not in available:
+        raise EnvironmentFault(
+            f"spec.embedding.device: {chosen}, but torch {torch.__version__} sees no such device here. Set it to auto"
+        )
+    return torch.device(chosen)
 
 
 def resolve_precision(wanted: Precision, device: torch.device) -> ResolvedPrecision:
