@@ -103,19 +103,20 @@ def find_copies(sha256: pa.ChunkedArray, good: NDArray[np.bool_]) -> tuple[I64, 
     return readable[copy].astype(np.int64), stands_for[copy]
 
 
-def check_quarantine(rows: KeptRows, ceiling: float) -> None:
+def check_quarantine(rows: KeptRows, ceiling: float, *, field: str) -> None:
     """Raises PoolError when more rows are unreadable than the spec allows, or when none is left."""
     bad = rows.quarantine.num_rows
-    reasons = ", ".join(
-        f"{count} {name}" for name, count in Counter(rows.quarantine["reason"].to_pylist()).most_common(3)
-    )
+    common = Counter(rows.quarantine["reason"].to_pylist()).most_common(3)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in common)
     if bad == rows.listed:
-        raise PoolError(f"spec.pool: all {bad} rows are unreadable ({reasons}). See quarantine.parquet in the output; "
-                        "check spec.pool.uri, spec.pool.format and spec.pool.decode.")  # fmt: skip
+        raise PoolError(
+            f"{field}: all {bad} rows are unreadable ({reasons}). See quarantine.parquet in the output for each; check "
+            f"{field}.uri and {field}.format, and how rows are decoded (spec.pool.decode)."
+        )
     if bad > ceiling * rows.listed:
         raise PoolError(
-            f"spec.pool.maxBadFraction: {bad} of {rows.listed} rows are unreadable ({reasons}), which is "
-            f"{bad / rows.listed:.2%} where {ceiling:.2%} is allowed. See quarantine.parquet in the output; mend the "
+            f"{field}: {bad} of {rows.listed} rows are unreadable ({reasons}): {bad / rows.listed:.2%}, and "
+            f"spec.pool.maxBadFraction allows {ceiling:.2%}. See quarantine.parquet in the output for each; mend the "
             "rows, or raise spec.pool.maxBadFraction if they may be left out."
         )
 

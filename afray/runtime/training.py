@@ -97,7 +97,7 @@ def finetune(
     folder = output.child(f"{FOLDER}/{name}")
     trainer = TorchTrainer(
         _train,
-        train_loop_config={"job": job, "folder": folder},
+        train_loop_config={"job": job, "folder": folder, "threads": max(1, int(workers.cpus))},
         scaling_config=ScalingConfig(
             num_workers=workers.replicas,
             use_gpu=workers.gpus > 0,
@@ -167,6 +167,7 @@ def _read_progress(folder: Store) -> Report | None:
 def _train(config: dict[str, Any]) -> FinetuneResult:
     """What every training worker runs."""
     job: TrainingJob = config["job"]
+    torch.set_num_threads(config["threads"])
     task = Task(
         make_encoder=job.make_encoder,
         selected=images.load(job.selected),

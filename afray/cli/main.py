@@ -1,0 +1,47 @@
+"""The program `afray`: one command per verb."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from afray import __version__
+from afray.cli.output import errors_as_exit_codes
+from afray.cli.report import report
+from afray.cli.run import run
+from afray.cli.validate import validate
+from afray.cli.verify import verify
+
+app = typer.Typer(
+    name="afray",
+    help="Choose the rows worth labelling: core rows that cover the pool, then rows near decision boundaries.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(validate)
+app.command()(verify)
+app.command()(report)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"afray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with errors_as_exit_codes():
+        app()

@@ -1,0 +1,16 @@
+"""Commands that compute need more than the base install; this says so before an import fails."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from afray.errors import EnvironmentFault
+
+NEEDED = ("ray", "torch", "numba", "pyarrow")
+
+
+def require_run_extra(command: str) -> None:
+    """Raises EnvironmentFault naming the command that installs what is missing."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise EnvironmentFault(f"{command}: {', '.join(missing)} not installed. Install with: pip install 'afray[run]'")

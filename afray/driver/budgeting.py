@@ -1,0 +1,37 @@
+"""How many rows to choose, and how many of them as cores: the spec's words against the rows that are there."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN
+
+from afray.api.selection import BudgetSpec, SelectionSpec
+from afray.errors import SpecError
+
+ALL_CORES_UP_TO = 100
+CORE_SHARE = 0.8
+"""Measured: pure core is 0.6 to 2.3 points better up to 100 labels, and 0 to 0.5 above, which a boundary step costs."""
+
+
+def count_budget(budget: BudgetSpec, unique: int) -> int:
+    """Rows to choose out of `unique` readable ones. Raises SpecError if there are not as many, or if it comes to none."""
+    if budget.percent is not None:
+        count = int((budget.percent * unique / 100).to_integral_value(ROUND_DOWN))
+        if count == 0:
+            raise SpecError("spec.selection.budget.percent", budget.percent, f"comes to no row of {unique}", "Raise it.")
+        return count
+    assert budget.count is not None
+    if budget.count > unique:
+        problem = f"is more than the {unique} unique readable rows of the pool"
+        raise SpecError("spec.selection.budget.count", budget.count, problem, f"Set it to at most {unique}.")
+    return budget.count
+
+
+def count_cores(selection: SelectionSpec, budget: int) -> int:
+    """Core rows among `budget`. Raises SpecError if more were asked for than the budget pays."""
+    size = selection.core.size
+    if size == "auto":
+        return budget if budget <= ALL_CORES_UP_TO else round(CORE_SHARE * budget)
+    if size > budget:
+        problem = f"is more than the budget of {budget} rows"
+        raise SpecError("spec.selection.core.size", size, problem, "Lower it, or raise spec.selection.budget.")
+    return size

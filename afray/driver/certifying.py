@@ -1,0 +1,125 @@
+"""The certificate: what a selection depended on, written once, after everything that it names."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from afray import __version__
+from afray.driver.embedding import GIVEN, EmbeddedPool
+from afray.driver.outputs import Outcome, output_files, publish
+from afray.driver.workspace import Workspace
+from afray.reporting import certificate as certificates
+from afray.reporting.certificate import (
+    Certificate,
+    CodeFacts,
+    DecodeFacts,
+    EmbeddedShard,
+    EmbeddingFacts,
+    IndexFacts,
+    ModelFacts,
+)
+from afray.reporting.digests import selection_digest
+from afray.reporting.facts import Funnel
+from afray.runtime.embedding import EncoderFacts
+from afray.runtime.vectors import VECTORS
+from afray.storage.store import ObjectMissing, Store
+
+LIBRARIES = ("numpy", "numba", "pillow", "pyarrow", "ray", "scikit-learn", "scipy", "timm", "torch", "torchvision")
+"""Everything that can change a vector, an id or a figure."""
+
+
+def read_certificate(output: Store) -> Certificate | None:
+    """The certificate of an output, None if its selection is not finished."""
+    try:
+        return certificates.read(output.read(certificates.NAME))
+    except ObjectMissing:
+        return None
+
+
+def encoder_facts(certificate: Certificate) -> EncoderFacts:
+    """The encoder as the certificate tells it."""
+    embedding, model = certificate.embedding, certificate.model
+    return EncoderFacts(
+        name=model.name if model else GIVEN,
+        sha256=model.sha256 if model else embedding.fingerprint,
+        precision=embedding.precision,
+        fingerprint=embedding.fingerprint,
+    )
+
+
+def certify(workspace: Workspace, pool: EmbeddedPool, outcome: Outcome) -> Certificate:
+    """Write the output tables, and last the certificate that names them."""
+    fence = workspace.fence
+    outputs = publish(workspace.output, output_files(outcome), fence=fence)
+    certificate = build_certificate(workspace, pool, outcome, outputs)
+    publish(workspace.output, {certificates.NAME: certificates.write(certificate)}, fence=fence)
+    return certificate
+
+
+def build_certificate(
+    workspace: Workspace, pool: EmbeddedPool, outcome: Outcome, outputs: dict[str, str]
+) -> Certificate:
+    """Everything the selection depended on, by digest."""
+    chosen = outcome.tables.selection
+    return Certificate(
+        spec_digest=workspace.spec_digest,
+        index=IndexFacts(digest=pool.index.digest, rows=pool.index.rows, shards=pool.index.shard_count),
+        embedding=embedding_facts(workspace, pool),
+        model=ModelFacts(name=pool.encoder.name, sha256=pool.encoder.sha256) if pool.has_model else None,
+        decode=decode_facts(workspace) if pool.has_model else None,
+        code=code_facts(),
+        seed=workspace.job.spec.selection.seed,
+        counters=count_funnel(pool, outcome),
+        outputs=outputs,
+        selection_digest=selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist()),
+    )
+
+
+def embedding_facts(workspace: Workspace, pool: EmbeddedPool) -> EmbeddingFacts:
+    """The vectors, shard by shard."""
+    shards = tuple(
+        EmbeddedShard(
+            shard=number,
+            rows=int(str(part.facts["rows"])),
+            digest=part.blobs[VECTORS].sha256,
+            device=str(part.facts["device"]),
+        )
+        for number, part in enumerate(pool.parts)
+    )
+    return EmbeddingFacts(
+        fingerprint=pool.encoder.fingerprint,
+        precision=pool.encoder.precision,
+        normalization=workspace.job.spec.embedding.normalize,
+        devices=tuple(sorted({shard.device for shard in shards})),
+        shards=shards,
+    )
+
+
+def decode_facts(workspace: Workspace) -> DecodeFacts:
+    """The rules that turned stored bytes into pixels."""
+    decode = workspace.job.spec.pool.decode
+    return DecodeFacts(
+        image_size=workspace.job.spec.embedding.image_size,
+        pixel_range=decode.pixel_range,
+        background=decode.background,
+        max_pixels=decode.max_pixels,
+    )
+
+
+def code_facts() -> CodeFacts:
+    """The programs that run here."""
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return CodeFacts(afray=__version__, python=platform.python_version(), libraries=libraries)
+
+
+def count_funnel(pool: EmbeddedPool, outcome: Outcome) -> Funnel:
+    """Rows left after each step."""
+    rows = pool.rows
+    return Funnel(
+        listed=rows.listed,
+        readable=rows.readable,
+        unique=rows.unique,
+        kept=outcome.selection.kept,
+        selected=len(outcome.selection.rows),
+    )

@@ -1,0 +1,196 @@
+"""The first two stages, for the pool and for the held-out set alike: index the rows, then embed them part by part."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
+from afray.driver.kept import KeptRows, settle
+from afray.driver.workspace import Workspace
+from afray.pool.index import build_index
+from afray.pool.labels import check_known
+from afray.pool.listing import open_pool
+from afray.pool.manifest import PoolIndex
+from afray.runtime.crew import Task
+from afray.runtime.embedding import EmbedPlan, EncoderFacts, describe_encoder, embed_part, read_rows
+from afray.runtime.vectors import VECTORS, VectorShard
+from afray.storage.commits import Commit, committed
+from afray.storage.store import Store
+
+I64 = NDArray[np.int64]
+GIVEN = "given"
+"""Name of the encoder of a pool that holds embeddings."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmbeddedPool:
+    """A pool whose every part is committed."""
+
+    plan: EmbedPlan
+    output: Store
+    encoder: EncoderFacts
+    parts: tuple[Commit, ...]
+    rows: KeptRows
+
+    @property
+    def index(self) -> PoolIndex:
+        """Every row's id and place."""
+        return self.plan.index
+
+    @property
+    def source(self) -> Store:
+        """Where the rows are read."""
+        return self.plan.source
+
+    @property
+    def has_model(self) -> bool:
+        """False for pools that hold embeddings themselves."""
+        return self.encoder.name != GIVEN
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(str(self.parts[0].facts["dim"]))
+
+    @property
+    def shards(self) -> list[VectorShard]:
+        """The stored vectors of the rows that take part."""
+        return [
+            VectorShard(store=self.output, blob=part.blobs[VECTORS], kept=kept)
+            for part, kept in zip(self.parts, self.rows.positions, strict=True)
+        ]
+
+    def addresses(self, pool_ids: I64) -> pa.Table:
+        """Rows of the index (ROW_SCHEMA), in the order asked for."""
+        return _in_order(pool_ids, self.index.shard_size, self.index.read_part)
+
+    def describe(self, pool_ids: I64) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Ids, addresses and sha256 of rows, in the order asked for."""
+        places = self.addresses(pool_ids)
+        facts = _in_order(pool_ids, self.index.shard_size, lambda number: read_rows(self.output, self.parts[number]))
+        uris = pa.array([self.source.address(key) for key in places["key"].to_pylist()], pa.string())
+        return places["id"].combine_chunks(), uris, facts["sha256"].combine_chunks()
+
+
+def _in_order(pool_ids: I64, shard_size: int, read: Callable[[int], pa.Table]) -> pa.Table:
+    """Rows of a table that is stored in parts, one part in memory at a time."""
+    order = np.argsort(pool_ids, kind="stable")
+    numbers = pool_ids[order] // shard_size
+    pieces = [
+        read(int(number)).take(pa.array(pool_ids[order[numbers == number]] - number * shard_size))
+        for number in np.unique(numbers)
+    ]
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return pa.concat_tables(pieces or [read(0).slice(0, 0)]).take(pa.array(back))
+
+
+def embed_pool(
+    workspace: Workspace,
+    pool: PoolSpec | EvaluationSpec,
+    decode: DecodeSpec,
+    *,
+    title: str,
+    labels: Mapping[str, str] | None = None,
+    known: EncoderFacts | None = None,
+) -> EmbeddedPool:
+    """Index and embed a pool, as far as an earlier run has not done it.
+
+    `labels` are checked against the index before anything expensive starts. `known` spares loading the encoder when
+    a finished run says what it was.
+    Raises PoolError for a pool that is empty or broken as a whole, StorageError, Retryable and Fenced.
+    """
+    source = open_pool(pool)
+    index = index_pool(workspace, pool, source, title)
+    if labels is not None:
+        check_known(labels, _all_ids(index))
+    plan = EmbedPlan(
+        pool=pool,
+        decode=decode,
+        embedding=workspace.job.spec.embedding,
+        index=index,
+        source=source,
+        expects_gpu=workspace.settings.expects_gpu,
+    )
+    facts = known or identify(workspace, plan)
+    parts = embed_parts(workspace, plan, facts, title)
+    tables = [read_rows(workspace.output, part) for part in parts]
+    return EmbeddedPool(
+        plan=plan,
+        output=workspace.output,
+        encoder=facts,
+        parts=tuple(parts),
+        rows=settle(tables, collapse_copies=not plan.has_vectors),
+    )
+
+
+def index_pool(workspace: Workspace, pool: PoolSpec | EvaluationSpec, source: Store, title: str) -> PoolIndex:
+    """The pool's rows, listed now or found listed."""
+    with workspace.stages.stage(f"index {title}") as (bar, record):
+        index = build_index(
+            pool,
+            source,
+            workspace.output,
+            workspace.job.spec.embedding.shard_size,
+            fence=workspace.fence,
+            progress=lambda done, total: bar.update(done, total or None),
+        )
+        bar.update(index.rows, index.rows)
+        record.rows = index.rows
+    return index
+
+
+def identify(workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
+    """What the encoder is, by the word of a worker that loaded it."""
+    if plan.has_vectors:
+        digest = hashlib.sha256(f"given {plan.index.digest}".encode()).hexdigest()
+        return EncoderFacts(name=GIVEN, sha256=digest, precision="float32", fingerprint=digest)
+    task = Task(name="load the encoder", function=describe_encoder, args=(plan,))
+    facts: EncoderFacts = workspace.crew.run([task])[0]
+    return facts
+
+
+def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, title: str) -> list[Commit]:
+    """Every part's commit; parts that an earlier run finished are not touched."""
+    output, fence = workspace.output, workspace.fence
+    names = [f"embeddings/{facts.fingerprint[:32]}/{number:05d}" for number in range(plan.index.shard_count)]
+    parts = [committed(output, name) for name in names]
+    missing = [number for number, part in enumerate(parts) if part is None]
+    done = sum(_row_count(part) for part in parts if part is not None)
+    with workspace.stages.stage(f"embed {title}", total=plan.index.rows) as (bar, record):
+        record.resumed = not missing
+        bar.update(done)
+
+        def finish(task: int, part: Commit) -> None:
+            nonlocal done
+            parts[missing[task]] = part
+            done += _row_count(part)
+            bar.update(done)
+
+        tasks = [
+            Task(
+                name=f"part {number} of the {title}",
+                function=embed_part,
+                args=(plan, number, names[number], output, fence),
+                is_leased=True,
+            )
+            for number in missing
+        ]
+        if tasks:
+            workspace.crew.run(tasks, on_done=finish, on_rows=lambda rows: bar.update(done + rows))
+    return [part for part in parts if part is not None]
+
+
+def _all_ids(index: PoolIndex) -> Iterator[str]:
+    for number in range(index.shard_count):
+        yield from index.read_part(number)["id"].to_pylist()
+
+
+def _row_count(part: Commit) -> int:
+    return int(str(part.facts["rows"]))

@@ -1,0 +1,106 @@
+"""What the selection turned out to be worth: the linear probe beside random labels, and one full finetune.
+
+Needs labels of the selected rows; without them a job ends after its selection, and says how to go on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afray.algorithms import draws
+from afray.driver.embedding import embed_pool
+from afray.driver.features import PreparedPool
+from afray.driver.finetuning import finetune
+from afray.driver.kept import check_quarantine
+from afray.driver.labelled import LabelledSet, find_labelled
+from afray.driver.labelling import Labels, check_selected
+from afray.driver.outputs import Outcome
+from afray.driver.workspace import Workspace
+from afray.evaluation.labels import LabelledRows, OneClass
+from afray.evaluation.probe import RandomComparison, compare_with_random
+from afray.reporting.report import Evaluation, LinearProbe, RandomDraw
+
+I64 = NDArray[np.int64]
+SEEDS = range(5)
+"""Random label sets that the selected labels are compared with."""
+HOW_TO_GO_ON = (
+    "No labels yet: let people label the rows of selection.csv, name their file in spec.labels, and run again."
+)
+
+
+def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, labels: Labels) -> Evaluation:
+    """All figures that the job's labels allow. Raises PoolError for labels that do not fit the rows."""
+    if labels.of_selection is None:
+        workspace.stages.display.note(HOW_TO_GO_ON)
+        return Evaluation()
+    if labels.selected is not None:
+        check_selected(labels.selected, outcome.tables.selection["id"].to_pylist())
+    labelled = find_labelled(
+        prepared.pool, labels.of_selection, "spec.labels" if labels.selected else "spec.pool.labels"
+    )
+    selected = labelled.among(outcome.selection.rows)
+    try:
+        return measure(workspace, prepared, selected, labelled, labels)
+    except OneClass as error:
+        workspace.stages.display.note(str(error))
+        return Evaluation()
+
+
+def measure(
+    workspace: Workspace, prepared: PreparedPool, selected: LabelledSet, labelled: LabelledSet, labels: Labels
+) -> Evaluation:
+    """Probe and finetune of labelled rows. Raises OneClass if there is nothing to tell apart."""
+    heldout = embed_heldout(workspace, labels)
+    spec = workspace.job.spec
+    return Evaluation(
+        probe=run_probe(workspace, prepared, selected, labelled, heldout) if heldout else None,
+        finetune=finetune(workspace, selected, heldout) if spec.finetune else None,
+    )
+
+
+def embed_heldout(workspace: Workspace, labels: Labels) -> LabelledSet | None:
+    """The held-out rows that have labels, embedded as the pool was; None if the job names none."""
+    spec = workspace.job.spec
+    if spec.evaluation is None or labels.heldout is None:
+        return None
+    heldout = embed_pool(workspace, spec.evaluation, spec.pool.decode, title="held-out", labels=labels.heldout)
+    check_quarantine(heldout.rows, spec.pool.max_bad_fraction, field="spec.evaluation")
+    return find_labelled(heldout, labels.heldout, "spec.evaluation.labels")
+
+
+def run_probe(
+    workspace: Workspace, prepared: PreparedPool, selected: LabelledSet, labelled: LabelledSet, heldout: LabelledSet
+) -> LinearProbe:
+    """The probe on the selected labels, beside as many random labels for each of SEEDS where the pool has them."""
+    with workspace.stages.stage("probe", total=len(SEEDS) + 1, unit="fits"):
+        test = _rows(PreparedPool(workspace, heldout.pool, like=prepared), heldout)
+        count = len(selected.rows)
+        # Without labels for the rest of the pool there is nothing to draw from.
+        seeds = SEEDS if len(labelled.rows) > count else ()
+        drawn = {seed: labelled.rows[draws.draw(len(labelled.rows), count, seed, "probe")] for seed in seeds}
+        needed = labelled.among(np.concatenate([selected.rows, *drawn.values()]))
+        comparison = compare_with_random(
+            _rows(prepared, needed),
+            test,
+            selected=np.searchsorted(needed.rows, selected.rows),
+            random={seed: np.searchsorted(needed.rows, rows) for seed, rows in drawn.items()},
+        )
+    return _figures(comparison, count, len(heldout.rows), tuple(seeds))
+
+
+def _rows(prepared: PreparedPool, labelled: LabelledSet) -> LabelledRows:
+    return LabelledRows(vectors=prepared.features.take(labelled.rows), labels=labelled.labels)
+
+
+def _figures(comparison: RandomComparison, labels: int, test_rows: int, seeds: tuple[int, ...]) -> LinearProbe:
+    return LinearProbe(
+        labels=labels,
+        selected=comparison.selected,
+        random=tuple(
+            RandomDraw(seed=seed, accuracy=accuracy) for seed, accuracy in zip(seeds, comparison.random, strict=True)
+        ),
+        random_mean=comparison.random_mean,
+        random_sd=comparison.random_sd,
+        test_rows=test_rows,
+    )

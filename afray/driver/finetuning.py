@@ -1,0 +1,108 @@
+"""One full finetune on the labelled selection: what to train on, what to test on, and where the result stays."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pydantic import JsonValue
+
+from afray.driver.labelled import LabelledSet
+from afray.driver.workspace import Workspace
+from afray.evaluation.finetune import Basis, FinetuneResult
+from afray.evaluation.images import StoredImages
+from afray.evaluation.pretrained import PretrainedEncoder
+from afray.evaluation.training import Recipe
+from afray.reporting.digests import content_digest
+from afray.reporting.report import Finetune
+from afray.runtime.training import FOLDER, TrainingJob, TrainingWorkers
+from afray.runtime.training import finetune as train
+from afray.storage.canonical import canonical_json
+from afray.storage.commits import Commit, commit, committed
+
+MODEL = "model.pt"
+
+
+def finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet | None) -> Finetune:
+    """Metrics of the finetune that spec.finetune asks for; trained now, or found trained."""
+    name = _name(workspace, selected, heldout)
+    stored = committed(workspace.output, f"{FOLDER}/{name}")
+    with workspace.stages.stage("finetune", unit="epochs") as (bar, record):
+        record.resumed = stored is not None
+        if stored is None:
+            job = TrainingJob(
+                make_encoder=PretrainedEncoder(workspace.job.spec.embedding),
+                selected=stored_images(selected),
+                evaluation=stored_images(heldout) if heldout else None,
+                recipe=_recipe(workspace),
+            )
+            workspace.release_crew()
+            _ = workspace.ray
+            trained = train(
+                name,
+                job,
+                output=workspace.output,
+                workers=_workers(workspace),
+                progress=lambda report: bar.update(report.done, report.total),
+            )
+            stored = _store(workspace, name, trained.result, trained.state)
+        epochs = _recipe(workspace).epochs
+        bar.update(epochs, epochs)
+    return Finetune.model_validate(dict(stored.facts))
+
+
+def stored_images(labelled: LabelledSet) -> StoredImages:
+    """The labelled rows as images that any process can read."""
+    pool = labelled.pool
+    return StoredImages(
+        labels=labelled.labels,
+        pool=pool.plan.pool,
+        source=pool.source,
+        addresses=pool.addresses(pool.rows.pool_ids(labelled.rows)),
+        rules=pool.plan.rules,
+    )
+
+
+def _name(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet | None) -> str:
+    """Changes with everything that the result depends on."""
+    spec = workspace.job.spec
+    assert spec.finetune is not None
+    sets = [selected] if heldout is None else [selected, heldout]
+    return content_digest(
+        canonical_json(
+            {
+                "embeddings": [labelled.pool.encoder.fingerprint for labelled in sets],
+                "rows": [labelled.rows.tolist() for labelled in sets],
+                "labels": [labelled.labels.tolist() for labelled in sets],
+                "recipe": [spec.finetune.recipe, spec.finetune.epochs, spec.finetune.workers.replicas],
+                "seed": spec.selection.seed,
+            }
+        )
+    )[:32]
+
+
+def _recipe(workspace: Workspace) -> Recipe:
+    spec = workspace.job.spec
+    assert spec.finetune is not None
+    return Recipe(epochs=spec.finetune.epochs, seed=spec.selection.seed)
+
+
+def _workers(workspace: Workspace) -> TrainingWorkers:
+    finetune = workspace.job.spec.finetune
+    assert finetune is not None
+    # Never more than the session has: a local run ignores what was meant for a cluster.
+    replicas = min(finetune.workers.replicas, workspace.settings.workers)
+    return TrainingWorkers(replicas=replicas, gpus=1.0 if workspace.settings.expects_gpu else 0.0)
+
+
+def _store(workspace: Workspace, name: str, result: FinetuneResult, state: bytes) -> Commit:
+    figures = Finetune(
+        accuracy=result.metrics.accuracy,
+        macro_recall=result.metrics.macro_recall,
+        classes_hit=result.metrics.classes_hit,
+        classes=len(result.classes),
+        labels=result.train_rows,
+        seconds=result.train_seconds + result.evaluation_seconds,
+        held_out=result.basis is Basis.evaluation_set,
+    )
+    facts = cast("dict[str, JsonValue]", figures.model_dump(mode="json", by_alias=True))
+    return commit(workspace.output, f"{FOLDER}/{name}", {MODEL: state}, facts, fence=workspace.fence)

@@ -1,0 +1,62 @@
+"""Which labels a job has, and whether they fit its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from afray.api.job import SelectionJob
+from afray.errors import PoolError
+from afray.pool.labels import check_known, read_labels
+from afray.reporting.digests import content_digest
+from afray.storage.canonical import canonical_json
+
+REQUIRED_COVERAGE = 0.95
+"""Share of the selected rows that spec.labels must answer; below it the file is taken for unfinished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Label by id, as far as the job names label files."""
+
+    pool: Mapping[str, str] | None
+    """spec.pool.labels: known beforehand, for any rows."""
+    selected: Mapping[str, str] | None
+    """spec.labels: given by people, for selected rows."""
+    heldout: Mapping[str, str] | None
+    """spec.evaluation.labels."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all labels: a changed label file means a new evaluation."""
+        return content_digest(canonical_json([self.pool and dict(self.pool), self.selected and dict(self.selected),
+                          self.heldout and dict(self.heldout)]))  # fmt: skip
+
+    @property
+    def of_selection(self) -> Mapping[str, str] | None:
+        """The labels to finetune with: people's, else those known beforehand."""
+        return self.selected if self.selected is not None else self.pool
+
+
+def load_labels(job: SelectionJob) -> Labels:
+    """Read every label file of a job. Raises PoolError, IntegrityError and StorageError."""
+    spec = job.spec
+    return Labels(
+        pool=read_labels(spec.pool.labels) if spec.pool.labels else None,
+        selected=read_labels(spec.labels, sha256=spec.labels.sha256) if spec.labels else None,
+        heldout=read_labels(spec.evaluation.labels) if spec.evaluation else None,
+    )
+
+
+def check_selected(labels: Mapping[str, str], selected_ids: list[str]) -> None:
+    """Raises PoolError unless spec.labels names selected rows only, answers enough of them, and knows two classes."""
+    check_known(labels, selected_ids)
+    if len(labels) < REQUIRED_COVERAGE * len(selected_ids):
+        missing = [row_id for row_id in selected_ids if row_id not in labels]
+        raise PoolError(
+            f"spec.labels: {len(labels)} of {len(selected_ids)} selected rows are labelled, "
+            f"{REQUIRED_COVERAGE:.0%} are needed; the first without a label is {missing[0]!r}. Label the rest"
+        )
+    if len(set(labels.values())) < 2:
+        only = next(iter(labels.values()))
+        raise PoolError(f"spec.labels: every row has the label {only!r}; two classes are needed. Check the label file")

@@ -1,0 +1,89 @@
+"""The files a run leaves behind, under their final names, and the certificate that seals them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from afray.algorithms.selection import I64, Selection
+from afray.driver.embedding import EmbeddedPool
+from afray.driver.kept import KeptRows
+from afray.reporting import tables
+from afray.reporting.digests import content_digest
+from afray.reporting.summary import OutputTables
+from afray.storage.commits import Fence
+from afray.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """A selection with names: what the files say."""
+
+    selection: Selection
+    names: tables.RowNames
+    tables: OutputTables
+
+
+def name_selection(pool: EmbeddedPool, selection: Selection) -> Outcome:
+    """Give every selected and excluded row its id and address, and make the four tables."""
+    rows = np.unique(np.concatenate([selection.rows, selection.cluster, selection.opponent, selection.excluded_rows,
+                                     selection.excluded_cluster]))  # fmt: skip
+    names = name_rows(pool, rows[rows >= 0])
+    made = OutputTables(
+        selection=tables.selection_table(selection, names),
+        excluded=tables.excluded_table(selection, names),
+        quarantine=_quarantine(pool),
+        duplicates=_duplicates(pool),
+    )
+    return Outcome(selection=selection, names=names, tables=made)
+
+
+def name_rows(pool: EmbeddedPool, rows: I64) -> tables.RowNames:
+    """Ids, addresses and digests of row numbers (ascending)."""
+    ids, uris, sha256 = pool.describe(pool.rows.pool_ids(rows))
+    return tables.RowNames(rows=rows, ids=ids, uris=uris, sha256=sha256)
+
+
+def output_files(outcome: Outcome) -> dict[str, bytes]:
+    """Every output table as bytes, by file name."""
+    made = outcome.tables
+    return {
+        "selection.parquet": tables.to_parquet(made.selection),
+        "selection.csv": tables.to_csv(made.selection),
+        "excluded.parquet": tables.to_parquet(made.excluded),
+        "quarantine.parquet": tables.to_parquet(made.quarantine),
+        "duplicates.parquet": tables.to_parquet(made.duplicates),
+    }
+
+
+def publish(output: Store, files: Mapping[str, bytes], *, fence: Fence) -> dict[str, str]:
+    """Write files under their final names; returns sha256 by name.
+
+    A file left by an interrupted run is replaced: nothing trusts it before the certificate names it.
+    """
+    for name, content in files.items():
+        fence.check()
+        if not output.create(name, content) and output.read(name) != content:
+            output.overwrite(name, content)
+    return {name: content_digest(content) for name, content in files.items()}
+
+
+def publish_quarantine(output: Store, pool: EmbeddedPool, *, fence: Fence) -> None:
+    """Write quarantine.parquet alone: what a run that stops at the ceiling still owes its user."""
+    publish(output, {"quarantine.parquet": tables.to_parquet(_quarantine(pool))}, fence=fence)
+
+
+def _quarantine(pool: EmbeddedPool) -> pa.Table:
+    bad = pool.rows.quarantine
+    ids, uris, _ = pool.describe(bad["pool_id"].to_numpy())
+    return tables.quarantine_table(ids, uris, bad["reason"].to_pylist(), bad["detail"].to_pylist())
+
+
+def _duplicates(pool: EmbeddedPool) -> pa.Table:
+    rows: KeptRows = pool.rows
+    ids, uris, _ = pool.describe(rows.copies)
+    originals, _, _ = pool.describe(rows.copy_of)
+    return tables.duplicates_table(ids, uris, originals)

@@ -1,0 +1,136 @@
+"""Embedding a pool on a crew: workers lease parts of the index and commit vectors and row facts, each part once."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from afray.api.embedding import EmbeddingSpec
+from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
+from afray.embedding.determinism import pin_threads
+from afray.embedding.encoders import Encoder, fingerprint_embeddings, load_encoder
+from afray.embedding.engine import embed_rows
+from afray.embedding.given import accept_vectors
+from afray.embedding.rules import DecodeRules, parse_background
+from afray.pool.manifest import PoolIndex
+from afray.pool.readers import open_rows, read_vectors
+from afray.runtime.vectors import ROWS, VECTORS, pack
+from afray.runtime.worker import WorkerContext
+from afray.storage.commits import Commit, Fence, commit, read_blob
+from afray.storage.store import Store
+
+DECODE_THREADS = 2
+"""Per worker. They share its CPU with the model, and hide the latency of the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbedPlan:
+    """What a worker needs to embed any part of one pool."""
+
+    pool: PoolSpec | EvaluationSpec
+    decode: DecodeSpec
+    embedding: EmbeddingSpec
+    index: PoolIndex
+    source: Store
+    expects_gpu: bool = False
+
+    @property
+    def has_vectors(self) -> bool:
+        """The pool holds embeddings already."""
+        return self.pool.format == "embeddings"
+
+    @property
+    def rejects_zero_vectors(self) -> bool:
+        """Rows are scaled to length 1, which a zero vector has no way to get."""
+        return self.embedding.normalize != "none"
+
+    @property
+    def rules(self) -> DecodeRules:
+        """How bytes become pixels."""
+        return DecodeRules(
+            image_size=self.embedding.image_size,
+            pixel_range=self.decode.pixel_range,
+            background=parse_background(self.decode.background),
+            max_pixels=self.decode.max_pixels,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderFacts:
+    """The encoder as a worker loaded it; goes into the certificate."""
+
+    name: str
+    sha256: str
+    precision: str
+    fingerprint: str
+    """Of the pool's embeddings: the encoder, the decode rules, the index, precision and torch version."""
+
+
+def describe_encoder(context: WorkerContext, plan: EmbedPlan) -> EncoderFacts:
+    """Task: load the encoder and say what it is."""
+    encoder = _encoder(context, plan)
+    return EncoderFacts(
+        name=encoder.name,
+        sha256=encoder.fingerprint,
+        precision=encoder.precision,
+        fingerprint=fingerprint_embeddings(
+            encoder, plan.rules, index_digest=plan.index.digest, batch_size=plan.embedding.batch_size
+        ),
+    )
+
+
+def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, output: Store, fence: Fence) -> Commit:
+    """Task: embed one part of the index and commit it as `name`."""
+    part = plan.index.read_part(number)
+    if plan.has_vectors:
+        given = read_vectors(plan.pool, plan.source, part)
+        vectors, table = accept_vectors(part, given, rejects_zero_vectors=plan.rejects_zero_vectors)
+        device = "given"
+    else:
+        vectors, table, device = embed_pixels(context, plan, part)
+    facts: dict[str, JsonValue] = {"rows": len(part), "dim": int(vectors.shape[1]), "device": device}
+    payload = {VECTORS: pack(vectors), ROWS: _table_bytes(table)}
+    return commit(output, name, payload, facts, fence=fence)
+
+
+def embed_pixels(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> tuple[NDArray[np.float32], pa.Table, str]:
+    """Vectors and facts of rows of the index, and the class of the device that computed them."""
+    encoder = _encoder(context, plan)
+
+    def report(done: int) -> None:
+        context.rows_done = done
+
+    reader = open_rows(plan.pool, plan.source, part)
+    rows = embed_rows(
+        encoder,
+        part,
+        reader,
+        plan.rules,
+        batch_size=plan.embedding.batch_size,
+        threads=DECODE_THREADS,
+        rejects_zero_vectors=plan.rejects_zero_vectors,
+        progress=report,
+    )
+    return rows.vectors, rows.table, encoder.device_class
+
+
+def read_rows(output: Store, part: Commit) -> pa.Table:
+    """Row facts of a committed part: pool_id, id, sha256, reason, detail and more."""
+    return pq.read_table(io.BytesIO(read_blob(output, part.blobs[ROWS])))
+
+
+def _encoder(context: WorkerContext, plan: EmbedPlan) -> Encoder:
+    pin_threads()
+    return context.once(plan.embedding, lambda: load_encoder(plan.embedding, expects_gpu=plan.expects_gpu))
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import ray
+from afray.errors import PoolError, Retryable
+from afray.runtime.crew import ATTEMPTS, Crew, Task
+from afray.runtime.worker import WorkerContext
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
+
+
+def square(_: WorkerContext, number: int) -> int:
+    return number * number
+
+
+def leave_a_mark(_: WorkerContext, folder: str, number: int) -> int:
+    (Path(folder) / f"{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return number
+
+
+def die_once(_: WorkerContext, mark: str, number: int) -> int:
+    if number == 3 and not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def always_die(_: WorkerContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(_: WorkerContext, number: int) -> int:
+    if number == 1:
+        raise PoolError(f"row {number} is wrong; mend it")
+    return number
+
+
+def hang_once(context: WorkerContext, mark: str) -> str:
+    context.rows_done = 7
+    if not Path(mark).exists():
+        Path(mark).touch()
+        time.sleep(60)
+    return "done"
+
+
+def advance(context: WorkerContext, steps: int) -> int:
+    for step in range(steps):
+        context.rows_done = step
+        time.sleep(0.5)
+    return steps
+
+
+def count_calls(context: WorkerContext) -> list[int]:
+    calls = context.once("calls", list[int])
+    calls.append(1)
+    return calls
+
+
+def numbered(function: object, count: int, *args: object) -> list[Task]:
+    return [Task(name=f"task {n}", function=function, args=(*args, n)) for n in range(count)]  # type: ignore[arg-type]
+
+
+def test_results_come_in_task_order_whoever_finishes_first() -> None:
+    finished: list[int] = []
+    with Crew(2) as crew:
+        results = crew.run(numbered(square, 20), on_done=lambda number, _: finished.append(number))
+    assert results == [n * n for n in range(20)]
+    assert sorted(finished) == list(range(20))
+
+
+def test_a_task_whose_worker_dies_runs_again_on_a_new_one(tmp_path: Path) -> None:
+    with Crew(2) as crew:
+        before = crew.pids
+        assert crew.run(numbered(die_once, 8, str(tmp_path / "mark"))) == list(range(8))
+        assert crew.replaced == 1
+        assert len(set(before) - set(crew.pids)) == 1
+
+
+def test_a_worker_killed_from_outside_is_replaced_too(tmp_path: Path) -> None:
+    with Crew(2) as crew:
+        victim = crew.pids[0]
+        killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+        killer.start()
+        results = crew.run([Task(name="slow", function=advance, args=(4,)) for _ in range(2)])
+        killer.join()
+        assert results == [4, 4]
+        assert victim not in crew.pids
+
+
+def test_a_task_that_kills_every_worker_ends_the_run_with_its_name() -> None:
+    with Crew(1) as crew, pytest.raises(Retryable, match=f"shard 12: {ATTEMPTS} workers in a row"):
+        crew.run([Task(name="shard 12", function=always_die)])
+
+
+def test_an_error_of_a_task_arrives_as_it_was_raised() -> None:
+    with Crew(2) as crew:
+        with pytest.raises(PoolError, match="row 1 is wrong; mend it"):
+            crew.run(numbered(refuse, 4))
+        assert crew.run(numbered(square, 3)) == [0, 1, 4]
+
+
+def test_a_lease_without_progress_is_taken_back(tmp_path: Path) -> None:
+    with Crew(1, lease_seconds=2.0) as crew:
+        task = Task(name="shard 0", function=hang_once, args=(str(tmp_path / "mark"),), is_leased=True)
+        assert crew.run([task]) == ["done"]
+        assert crew.replaced == 1
+
+
+def test_a_lease_with_progress_may_last_longer_than_its_limit() -> None:
+    seen: list[int] = []
+    with Crew(1, lease_seconds=6.0) as crew:
+        task = Task(name="shard 0", function=advance, args=(20,), is_leased=True)
+        assert crew.run([task], on_rows=seen.append) == [20]
+        assert crew.replaced == 0
+    assert max(seen) > 0
+
+
+def test_what_is_expensive_to_make_is_made_once_per_worker() -> None:
+    with Crew(1) as crew:
+        assert crew.run([Task(name="count", function=count_calls) for _ in range(3)]) == [[1], [1, 1], [1, 1, 1]]
+
+
+def test_kept_results_stay_in_the_object_store() -> None:
+    with Crew(1) as crew:
+        (reference,) = crew.run([Task(name="square", function=square, args=(5,))], keep=True)
+        assert isinstance(reference, ray.ObjectRef)
+        assert ray.get(reference) == 25
