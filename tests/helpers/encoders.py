@@ -35,6 +35,11 @@ def spec_of(model: str, file: Path, image_size: int = 32, **options: object) -> 
     )
 
 
+def random_images(count: int = 3, size: int = 32, seed: int = 0) -> Tensor:
+    """(count, 3, size, size) in [0, 1], channels last as the loop makes them."""
+    return torch.rand((count, size, size, 3), generator=torch.Generator().manual_seed(seed)).permute(0, 3, 1, 2)
+
+
 class Pooled(nn.Module):
     """Two convolutions and a mean: enough to see which pixels went in."""
 
