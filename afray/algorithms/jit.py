@@ -25,8 +25,3 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 def compiled_scan(function: Callable[P, R]) -> Callable[P, R]:
     """Like `compiled`, for kernels that only compare floats and meet no NaN: maxima vectorise, no value changes."""
     return cast("Callable[P, R]", numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})(function))
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """For tiny helpers of inner loops: their body replaces the call, which would cost more than the work."""
-    return cast("Callable[P, R]", numba.njit(nogil=True, inline="always")(function))

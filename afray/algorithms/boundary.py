@@ -1,0 +1,91 @@
+"""The second level of BiLAF within one cluster: measure kept rows against foreign cores, then pick on the boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afray.algorithms import opponents, picking, scoring
+from afray.algorithms.cluster import Cluster
+from afray.algorithms.jit import compiled
+from afray.algorithms.pairs import PairDistances
+from afray.algorithms.sorted_lists import FAR
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Survey:
+    """Per row of a cluster (n,); meaningful for kept rows only."""
+
+    kept: Mask
+    intra: F64
+    """Mean distance to the kept rows, itself included, in ticks."""
+    nearest: I64
+    """Distance to the nearest foreign core in ticks; FAR if there is none."""
+    opponent: I64
+    """Number of that core, -1 if there is none."""
+    plain: F64
+    """Boundary score without penalties; NaN for removed rows and if there is no foreign core."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picks:
+    """The core and its picks in order, by position; score NaN and opponent -1 where there is none: each (B,)."""
+
+    positions: I64
+    scores: F64
+    opponents: I64
+
+
+def survey(cluster: Cluster, pairs: PairDistances, kept_positions: I64) -> Survey:
+    """Everything about a cluster's kept rows that stays the same while rows are picked."""
+    size = len(cluster.rows)
+    kept = np.zeros(size, np.bool_)
+    kept[kept_positions] = True
+    intra = _intra_giant(pairs, kept) if pairs.is_giant else mean_ticks(pairs.table, kept)
+    nearest, opponent = np.full(size, FAR), np.full(size, -1)
+    plain = np.full(size, np.nan)
+    if len(cluster.centres) > 1:
+        opponents.nearest_opponents(cluster, kept, nearest, opponent)
+        plain = scoring.plain_scores(kept, intra, nearest)
+    return Survey(kept=kept, intra=intra, nearest=nearest, opponent=opponent, plain=plain)
+
+
+def pick(cluster: Cluster, seen: Survey, budget: int, opponent_penalty: float) -> Picks:
+    """Pick `budget` rows, 1 <= budget <= kept rows, core first (paper mode).
+
+    With a single core there is no boundary: picks then go to the lowest row left, without a score.
+    """
+    penalties = scoring.penalties(opponent_penalty, budget)
+    bounds = np.where(np.isnan(seen.plain), np.inf, seen.plain)
+    positions, scores, against = picking.pick_all(cluster, seen.kept, seen.intra, bounds, budget, penalties)
+    scores[against < 0] = np.nan
+    return Picks(positions=positions, scores=scores, opponents=against)
+
+
+@compiled
+def mean_ticks(table: I64, kept: Mask) -> F64:
+    """Mean distance of each kept row to all kept rows; sums are integers, so their order plays no part."""
+    size = len(kept)
+    means = np.zeros(size)
+    count = kept.sum()
+    for row in range(size):
+        if kept[row]:
+            total = 0
+            for other in range(size):
+                total += table[row, other] if kept[other] else 0
+            means[row] = total / count
+    return means
+
+
+def _intra_giant(pairs: PairDistances, kept: Mask) -> F64:
+    positions = np.flatnonzero(kept)
+    means = np.zeros(len(kept))
+    for part, ticks in pairs.strips(positions, positions):
+        means[positions[part]] = ticks.sum(axis=1) / len(positions)
+    return means

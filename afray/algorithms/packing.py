@@ -1,0 +1,21 @@
+"""Which clusters travel together: tasks of similar work, the longest first, so that no worker ends on a giant."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+I64 = NDArray[np.int64]
+
+TASK_COST = 2 * 2**20
+"""Cost of a task; about 10 ms of work, a few megabytes of rows."""
+COST_PER_ROW = 512
+"""What a row costs beside its pairs, in pairs."""
+
+
+def pack(sizes: I64) -> list[I64]:
+    """Cluster numbers per task, largest clusters first. A cluster above TASK_COST is a task of its own."""
+    order = np.argsort(-sizes, kind="stable")
+    costs = sizes[order] * (sizes[order] + COST_PER_ROW)
+    task = (np.cumsum(costs) - costs) // TASK_COST
+    return np.split(order, np.flatnonzero(np.diff(task)) + 1)
