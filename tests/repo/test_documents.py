@@ -1,0 +1,107 @@
+"""What the pages say to type, open or apply exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.core
+from helpers.repository import ROOT, code_blocks, code_lines, documents, link_targets, say
+
+from afray.api import rules
+from afray.api.loading import load
+from afray.api.rules import Target
+from afray.cli.main import app
+
+MAKE = re.compile(r"(?:^|[\s;&|(])make ((?:[a-z][\w-]*(?:\s|$))+)")
+AFRAY = re.compile(r"(?:^|[\s/;&|(])afray ([a-z][\w-]*)(.*)")
+OPTION = re.compile(r"(?<!\S)(--?[a-z][\w-]*)")
+PATH = re.compile(r"^(?:afray|tests|docs|examples|benchmarks|requirements|\.ci)/[\w./*-]*$")
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+PAGES = documents()
+
+
+def in_code(pattern: re.Pattern[str], page: Path) -> list[re.Match[str]]:
+    return [found for line in code_lines(page.read_text()) for found in pattern.finditer(line)]
+
+
+def options_of_commands() -> dict[str, set[str]]:
+    """Options of the program's commands, by command."""
+    program = typer.main.get_command(app)
+    assert isinstance(program, typer.core.TyperGroup)
+    return {
+        name: {"--help"}.union(*(parameter.opts + parameter.secondary_opts for parameter in command.params))
+        for name, command in program.commands.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=say)
+def test_make_targets_named_on(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for found in in_code(MAKE, page) for target in found[1].split()}
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=say)
+def test_commands_and_options_named_on(page: Path) -> None:
+    known = options_of_commands()
+    unknown = [
+        found[0].strip()
+        for found in in_code(AFRAY, page)
+        if found[1] not in known or not set(OPTION.findall(found[2].partition("#")[0])) <= known[found[1]]
+    ]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=say)
+def test_links_lead_to_files_from(page: Path) -> None:
+    local = [link for link in link_targets(page.read_text()) if not re.match(r"https?:|mailto:|data:|#", link)]
+    assert [link for link in local if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=say)
+def test_paths_named_on(page: Path) -> None:
+    spans = {word for line in code_lines(page.read_text()) for word in line.split() if PATH.match(word)}
+    assert {span for span in spans if not list(ROOT.glob(span.rstrip("/")))} == set()
+
+
+def test_the_index_of_the_docs_names_every_page() -> None:
+    linked = set(link_targets((ROOT / "docs/index.md").read_text()))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
+    assert pages - linked == set()
+
+
+def test_the_layout_in_contributing_names_every_part_of_the_tree() -> None:
+    (layout,) = (block for block in code_blocks((ROOT / "CONTRIBUTING.md").read_text()) if block.startswith("afray/"))
+    named = {line.split()[0].rstrip("/") for line in layout.splitlines() if line and not line.startswith(" ")}
+    packages = {say(init.parent) for init in ROOT.glob("afray/*/__init__.py")}
+    folders = {
+        say(path) for pattern in ("tests/*/", "benchmarks/", "examples/", "docs/") for path in ROOT.glob(pattern)
+    }
+    assert (packages | folders) - named - {"tests/__pycache__"} == set()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=say)
+def test_the_manifest_loads_for_its_target(example: Path) -> None:
+    job = load(example)
+    assert rules.default_target(job) is (Target.cluster if job.spec.runtime else Target.run)
+    for page in PAGES:
+        for name in re.findall(r"examples/[\w-]+\.yaml", page.read_text()):
+            assert (ROOT / name).is_file()
+
+
+def test_examples_show_both_targets() -> None:
+    assert {rules.default_target(load(example)) for example in EXAMPLES} == set(Target)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=say)
+def test_manifests_load_from(page: Path) -> None:
+    for block in code_blocks(page.read_text(), "yaml"):
+        if "kind: SelectionJob" in block:
+            load(block)
+
+
+def test_ci_runs_the_command_that_the_readme_names() -> None:
+    assert "make test" in set(code_lines((ROOT / "README.md").read_text()))
+    assert (ROOT / ".ci/run").read_text().rstrip().endswith("make test")
