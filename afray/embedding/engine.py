@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from afray.embedding.encoders import Encoder
 from afray.embedding.feeding import Feed
-from afray.embedding.outcomes import RowOutcome, tabulate
+from afray.embedding.outcomes import RowOutcome, judge_vectors, tabulate
 from afray.embedding.rules import DecodeRules
-from afray.pool.rows import Reason, RowReader
+from afray.pool.rows import RowReader
+
+NOT_FINITE = "the encoder gave numbers that are not finite; try spec.embedding.precision: float32"
 
 Progress = Callable[[int], None]
 """Told the number of rows that are done, after each batch."""
@@ -87,7 +89,7 @@ def embed_rows(
         if progress is not None:
             progress(len(outcomes))
     wall_seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    outcomes = _reject_vectors(vectors, outcomes, rejects_zero_vectors)
+    outcomes = judge_vectors(vectors, outcomes, NOT_FINITE, rejects_zero_vectors=rejects_zero_vectors)
     timings = Timings(
         rows=part.num_rows,
         wall_seconds=wall_seconds,
@@ -97,23 +99,3 @@ def embed_rows(
         waiting_seconds=wall_seconds - model_seconds,
     )
     return EmbeddedRows(vectors=vectors, table=tabulate(part, outcomes), timings=timings)
-
-
-def _reject_vectors(
-    vectors: NDArray[np.float32], outcomes: list[RowOutcome], rejects_zero_vectors: bool
-) -> list[RowOutcome]:
-    """Give rows with unusable vectors their reason, and make every bad row's vector zero, in place."""
-    is_finite = np.logical_and.reduce(np.isfinite(vectors), axis=1)
-    is_zero = ~np.logical_or.reduce(vectors, axis=1)
-    rejected = list(outcomes)
-    for row, outcome in enumerate(outcomes):
-        if outcome.reason is None and not is_finite[row]:
-            detail = "the encoder gave numbers that are not finite; try spec.embedding.precision: float32"
-            rejected[row] = replace(outcome, reason=Reason.non_finite, detail=detail)
-        elif outcome.reason is None and rejects_zero_vectors and is_zero[row]:
-            rejected[row] = replace(
-                outcome, reason=Reason.zero_vector, detail="the encoder gave zeros, which have no direction"
-            )
-        if rejected[row].reason is not None:
-            vectors[row] = 0.0
-    return rejected

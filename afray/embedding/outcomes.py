@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from afray.pool.rows import Reason, RowUnreadable
 
@@ -41,6 +43,28 @@ class RowOutcome:
     def bad(cls, error: RowUnreadable, sha256: str | None) -> RowOutcome:
         """A row for the quarantine."""
         return cls(sha256=sha256, reason=error.reason, detail=error.detail)
+
+
+def judge_vectors(
+    vectors: NDArray[np.float32], outcomes: Sequence[RowOutcome], not_finite: str, *, rejects_zero_vectors: bool
+) -> list[RowOutcome]:
+    """The outcomes, with reasons for rows whose vectors (n, D) are of no use; zeroes all bad rows' vectors in place.
+
+    `not_finite` is the detail of rows that hold NaN or infinity.
+    """
+    is_finite = np.logical_and.reduce(np.isfinite(vectors), axis=1)
+    is_zero = ~np.logical_or.reduce(vectors, axis=1)
+    judged = list(outcomes)
+    for row, outcome in enumerate(outcomes):
+        if outcome.reason is not None:
+            pass
+        elif not is_finite[row]:
+            judged[row] = replace(outcome, reason=Reason.non_finite, detail=not_finite)
+        elif rejects_zero_vectors and is_zero[row]:
+            detail = "the vector is zero, so it has no direction"
+            judged[row] = replace(outcome, reason=Reason.zero_vector, detail=detail)
+    vectors[[outcome.reason is not None for outcome in judged]] = 0.0
+    return judged
 
 
 def tabulate(part: pa.Table, outcomes: Sequence[RowOutcome]) -> pa.Table:

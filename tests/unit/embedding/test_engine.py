@@ -16,6 +16,7 @@ from torch import Tensor
 
 from afray.embedding.engine import EmbeddedRows, embed_rows
 from afray.embedding.feeding import LOOK_AHEAD
+from afray.embedding.given import accept_vectors
 from afray.embedding.outcomes import EMBEDDED_SCHEMA
 from afray.embedding.rules import DecodeRules
 from afray.errors import Retryable
@@ -161,6 +162,16 @@ def test_zero_vectors_are_quarantined_only_where_they_have_no_use() -> None:
         "zero-vector",
     ]
     assert embed_by(means, rejects_zero_vectors=False).table["reason"].to_pylist() == [None] * 3
+
+
+def test_stored_vectors_are_judged_like_those_of_an_encoder() -> None:
+    stored = np.array([[1, 2], [np.nan, 0], [0, 0], [np.inf, 1]], dtype=np.float32)
+    vectors, table = accept_vectors(index_part(4), stored, rejects_zero_vectors=True)
+    np.testing.assert_array_equal(vectors, [[1, 2], [0, 0], [0, 0], [0, 0]])
+    assert table.schema == EMBEDDED_SCHEMA
+    assert table["reason"].to_pylist() == [None, "non-finite", "zero-vector", "non-finite"]
+    assert table["sha256"].to_pylist() == [None] * 4
+    assert np.isnan(stored[1, 0])
 
 
 def test_a_store_that_does_not_answer_ends_the_part_and_its_threads() -> None:
