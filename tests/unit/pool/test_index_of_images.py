@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import pytest
 from helpers.pools import OpenFence, PoolAt, RecordingStore, png, write_images, write_objects
 from helpers.s3_server import S3Server
 
-from afray.errors import PoolError, StorageError
+from afray.errors import IntegrityError, PoolError, StorageError
 from afray.pool.index import build_index
 from afray.pool.manifest import PoolIndex
 from afray.pool.rows import ROW_SCHEMA
@@ -203,3 +204,21 @@ def test_a_store_that_does_not_list_in_order_is_refused(source: Store, output: S
 
     with pytest.raises(StorageError, match=r"lists 'a\.png' after 'b\.png'"):
         build(Unordered(*source.__getstate__()), output)
+
+
+def test_an_index_travels_to_another_process(source: Store, output: Store) -> None:
+    write_images(source, ["a.png", "b.png"])
+    index = build(source, output)
+
+    assert pickle.loads(pickle.dumps(index)).read_part(0) == index.read_part(0)
+
+
+def test_a_part_that_was_altered_is_not_trusted(source: Store, output: Store) -> None:
+    write_images(source, ["a.png"])
+    index = build(source, output)
+    content = bytearray(output.read(index.parts[0].key))
+    content[len(content) // 2] ^= 1
+    output.overwrite(index.parts[0].key, bytes(content))
+
+    with pytest.raises(IntegrityError, match="part-00000"):
+        index.read_part(0)

@@ -247,6 +247,16 @@ def test_vectors_know_their_length_in_every_part(source: Store, output: Store) -
     assert lengths == [b"3"] * 3
 
 
+def test_a_file_of_null_vectors_has_the_length_of_the_others(source: Store, output: Store) -> None:
+    nulls = {"id": ["a", "b"], "embedding": pa.array([None, None], pa.list_(pa.float32()))}
+    vectors = {"id": ["c"], "embedding": vector_column(np.ones((1, 3), np.float32))}
+    write_objects(source, {"0.parquet": parquet_bytes(nulls), "1.parquet": parquet_bytes(vectors)})
+
+    index = build(source, output, "embeddings", shard_size=1)
+
+    assert index.read_part(0).schema.metadata[DIMENSION.encode()] == b"3"
+
+
 @pytest.mark.parametrize(
     ("column", "complaint"),
     [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,8 +78,14 @@ def test_long_names_are_read_in_both_ways_to_write_them(format: int, source: Sto
 
 def test_links_folders_and_hidden_files_are_no_rows(source: Store, output: Store) -> None:
     buffer = io.BytesIO()
+    kinds = [
+        ("dir", tarfile.DIRTYPE),
+        ("link.png", tarfile.SYMTYPE),
+        ("hard.png", tarfile.LNKTYPE),
+        ("sparse.png", tarfile.GNUTYPE_SPARSE),
+    ]
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, kind in [("dir", tarfile.DIRTYPE), ("link.png", tarfile.SYMTYPE), ("hard.png", tarfile.LNKTYPE)]:
+        for name, kind in kinds:
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "a.png"
             tar.addfile(member)
@@ -91,7 +98,7 @@ def test_links_folders_and_hidden_files_are_no_rows(source: Store, output: Store
     index = build(source, output)
 
     assert ids(index) == ["a"]
-    assert index.ignored == {"links and special members": 2, "hidden": 2}
+    assert index.ignored == {"links and special members": 3, "hidden": 2}
 
 
 def test_two_images_of_one_sample_are_refused_by_name(source: Store, output: Store) -> None:
@@ -191,3 +198,14 @@ def test_tars_without_an_image_are_an_empty_pool(source: Store, output: Store) -
 
     with pytest.raises(PoolError, match=r"empty pool: .*webdataset.*ignored: 1 \.json, 1 \.txt"):
         build(source, output)
+
+
+def test_a_tar_costs_memory_for_its_rows_and_not_for_its_headers(source: Store, output: Store) -> None:
+    write_objects(source, {"0.tar": tar_bytes([(f"{number}.txt", b"") for number in range(5_000)] + [("a.png", b"")])})
+
+    tracemalloc.start()
+    build(source, output)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 2_000_000

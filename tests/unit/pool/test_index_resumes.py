@@ -87,7 +87,7 @@ def test_a_listing_that_had_come_to_its_end_is_not_listed_again(source: Store, o
 def test_a_killed_scan_of_tars_opens_only_those_not_yet_committed(tmp_path: Path, source: Store, output: Store) -> None:
     content = png(1)
     for tar in range(6):
-        members = [(f"{tar}/{number:04d}.png", content) for number in range(500)]
+        members = [(f"{tar}/{number:04d}.png", content) for number in range(500)] + [("about.json", b"{}")]
         write_objects(source, {f"{tar}.tar": tar_bytes(members)})
     index_until_killed(source, output, "webdataset", at_row=2500)
     watched = RecordingStore.watch(source)
@@ -97,7 +97,7 @@ def test_a_killed_scan_of_tars_opens_only_those_not_yet_committed(tmp_path: Path
     # Two tars fill a shard of 1000 rows; the third pair was half counted when the process died.
     assert {key for _, key in watched.requests} == {"4.tar", "5.tar"}
     fresh = build(source, Store.open(str(tmp_path / "fresh")), "webdataset")
-    assert (index.digest, index.rows) == (fresh.digest, 3000)
+    assert (index.digest, index.rows, index.ignored) == (fresh.digest, 3000, {".json": 6})
 
 
 def test_parts_of_sorted_rows_that_exist_are_not_written_again(tmp_path: Path, source: Store, output: Store) -> None:
