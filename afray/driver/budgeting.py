@@ -13,11 +13,13 @@ CORE_SHARE = 0.8
 
 
 def count_budget(budget: BudgetSpec, unique: int) -> int:
-    """Rows to choose out of `unique` readable ones. Raises SpecError if there are not as many, or if it comes to none."""
+    """Rows to choose out of `unique` readable ones. Raises SpecError if that is none, or more."""
     if budget.percent is not None:
         count = int((budget.percent * unique / 100).to_integral_value(ROUND_DOWN))
         if count == 0:
-            raise SpecError("spec.selection.budget.percent", budget.percent, f"comes to no row of {unique}", "Raise it.")
+            raise SpecError(
+                "spec.selection.budget.percent", budget.percent, f"comes to no row of {unique}", "Raise it."
+            )
         return count
     assert budget.count is not None
     if budget.count > unique:

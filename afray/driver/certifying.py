@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib import metadata
 
@@ -25,6 +26,8 @@ from afray.runtime.embedding import EncoderFacts
 from afray.runtime.vectors import VECTORS
 from afray.storage.store import ObjectMissing, Store
 
+JOB = "job.json"
+"""The job as it ran, with full locations: what `afray verify` repeats."""
 LIBRARIES = ("numpy", "numba", "pillow", "pyarrow", "ray", "scikit-learn", "scipy", "timm", "torch", "torchvision")
 """Everything that can change a vector, an id or a figure."""
 
@@ -51,7 +54,8 @@ def encoder_facts(certificate: Certificate) -> EncoderFacts:
 def certify(workspace: Workspace, pool: EmbeddedPool, outcome: Outcome) -> Certificate:
     """Write the output tables, and last the certificate that names them."""
     fence = workspace.fence
-    outputs = publish(workspace.output, output_files(outcome), fence=fence)
+    job = (json.dumps(workspace.job.to_manifest(), indent=2, ensure_ascii=False) + "\n").encode()
+    outputs = publish(workspace.output, {**output_files(outcome), JOB: job}, fence=fence)
     certificate = build_certificate(workspace, pool, outcome, outputs)
     publish(workspace.output, {certificates.NAME: certificates.write(certificate)}, fence=fence)
     return certificate

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
@@ -69,6 +70,17 @@ class EmbeddedPool:
     def addresses(self, pool_ids: I64) -> pa.Table:
         """Rows of the index (ROW_SCHEMA), in the order asked for."""
         return _in_order(pool_ids, self.index.shard_size, self.index.read_part)
+
+    def find(self, ids: list[str]) -> I64:
+        """Row numbers of ids, in the order asked for; -1 for those that are unknown or do not take part."""
+        places = dict.fromkeys(ids, -1)
+        for number in range(self.index.shard_count):
+            part = self.index.read_part(number)
+            hit = pc.is_in(part["id"], pa.array(ids, pa.string()))
+            here = part.filter(hit)
+            places.update(zip(here["id"].to_pylist(), here["pool_id"].to_pylist(), strict=True))
+        pool_ids = np.array([places[row_id] for row_id in ids], np.int64)
+        return np.where(pool_ids < 0, -1, self.rows.row_numbers(np.maximum(pool_ids, 0)))
 
     def describe(self, pool_ids: I64) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Ids, addresses and sha256 of rows, in the order asked for."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from afray.api.job import SelectionJob
 from afray.errors import PoolError
 from afray.pool.labels import check_known, read_labels
@@ -29,8 +31,10 @@ class Labels:
     @property
     def digest(self) -> str:
         """sha256 over all labels: a changed label file means a new evaluation."""
-        return content_digest(canonical_json([self.pool and dict(self.pool), self.selected and dict(self.selected),
-                          self.heldout and dict(self.heldout)]))  # fmt: skip
+        files: list[JsonValue] = [
+            None if file is None else dict(file) for file in (self.pool, self.selected, self.heldout)
+        ]
+        return content_digest(canonical_json(files))
 
     @property
     def of_selection(self) -> Mapping[str, str] | None:

@@ -7,8 +7,9 @@ import platform
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import JsonValue
 
 from afray import __version__
 from afray.driver.certifying import code_facts, count_funnel
@@ -112,11 +113,7 @@ def draw_thumbnails(prepared: PreparedPool, outcome: Outcome, report: Report) ->
     if not pool.has_model:
         return None
     ids = gallery.pictured_ids(report.gallery)
-    rows = (
-        outcome.names.rows[pc.index_in(np.array(ids, object), outcome.names.ids).to_numpy()]
-        if ids
-        else np.empty(0, np.int64)
-    )
+    rows = outcome.names.rows[pc.index_in(pa.array(ids, pa.string()), outcome.names.ids).to_numpy()]
     places = pool.addresses(pool.rows.pool_ids(rows))
     reader = open_rows(pool.plan.pool, pool.source, places)
     rules = replace(pool.plan.rules, image_size=THUMBNAIL_SIDE)
@@ -132,5 +129,6 @@ def draw_thumbnails(prepared: PreparedPool, outcome: Outcome, report: Report) ->
 def _name(workspace: Workspace, labels: Labels) -> str:
     """Changes with everything that the report depends on besides the spec of the selection."""
     spec = workspace.job.spec
-    asked = [block and block.model_dump(mode="json") for block in (spec.labels, spec.finetune, spec.evaluation)]
-    return f"report/{content_digest(canonical_json([asked, labels.digest]))[:32]}"
+    blocks = (spec.labels, spec.finetune, spec.evaluation)
+    asked: list[JsonValue] = [block.model_dump(mode="json") if block else None for block in blocks]
+    return f"report/{content_digest(canonical_json([*asked, labels.digest]))[:32]}"

@@ -18,7 +18,8 @@ _ARRAYS = "arrays.npz"
 def store_selection(output: Store, selection: Selection, *, fence: Fence) -> Commit:
     """Commit the selection; if one is committed already, that one stays."""
     buffer = io.BytesIO()
-    np.savez(buffer, **{field.name: np.asarray(getattr(selection, field.name)) for field in fields(selection)})
+    arrays = {field.name: np.asarray(getattr(selection, field.name)) for field in fields(selection)}
+    np.savez(buffer, allow_pickle=False, **arrays)
     return commit(output, NAME, {_ARRAYS: buffer.getvalue()}, {}, fence=fence)
 
 

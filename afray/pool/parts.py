@@ -17,7 +17,8 @@ from afray.pool.rows import ROW_SCHEMA
 from afray.pool.tables import Workspace, table_blob
 from afray.storage.commits import Blob, Commit
 
-_FIRST_LINK = hashlib.sha256(b"afray index 1").hexdigest()
+FIRST_LINK = hashlib.sha256(b"afray index 1").hexdigest()
+"""Digest of no rows."""
 _line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -39,7 +40,7 @@ class PartWriter:
         self.workspace = workspace
         self.parts: list[Blob] = []
         self.rows = 0
-        self.digest = _FIRST_LINK
+        self.digest = FIRST_LINK
         self.last_id = ""
         self.ignored: dict[str, int] = {}
         while result := workspace.committed(f"part-{len(self.parts):05d}"):

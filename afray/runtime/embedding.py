@@ -120,6 +120,13 @@ def embed_pixels(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> tup
     return rows.vectors, rows.table, encoder.device_class
 
 
+def embed_batch(context: WorkerContext, plan: EmbedPlan, number: int, batch: int) -> NDArray[np.float32]:
+    """Task: the vectors of one batch of a part, as `embed_part` computes them; nothing is stored."""
+    size = plan.embedding.batch_size
+    vectors, _, _ = embed_pixels(context, plan, plan.index.read_part(number).slice(batch * size, size))
+    return vectors
+
+
 def read_rows(output: Store, part: Commit) -> pa.Table:
     """Row facts of a committed part: pool_id, id, sha256, reason, detail and more."""
     return pq.read_table(io.BytesIO(read_blob(output, part.blobs[ROWS])))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from afray.storage.commits import Blob, read_blob
 from afray.storage.store import Store
 
+F32 = NDArray[np.float32]
 VECTORS = "vectors.npy"
 ROWS = "rows.parquet"
 
@@ -29,14 +30,20 @@ class VectorShard:
         return len(self.kept)
 
 
-def pack(vectors: NDArray[np.float32]) -> bytes:
+def pack(vectors: F32) -> bytes:
     """The .npy bytes of (n, D) float32 vectors."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(vectors, np.float32), allow_pickle=False)
     return buffer.getvalue()
 
 
-def read_kept(shard: VectorShard) -> NDArray[np.float32]:
+def read_vectors(store: Store, blob: Blob) -> F32:
+    """All stored vectors of a shard: (n, D) float32. Raises IntegrityError when the bytes changed."""
+    vectors: F32 = np.load(io.BytesIO(read_blob(store, blob)), allow_pickle=False)
+    return vectors
+
+
+def read_kept(shard: VectorShard) -> F32:
     """Raw vectors of the kept rows: (kept, D) float32. Raises IntegrityError when the bytes changed."""
-    vectors: NDArray[np.float32] = np.load(io.BytesIO(read_blob(shard.store, shard.blob)), allow_pickle=False)
+    vectors = read_vectors(shard.store, shard.blob)
     return vectors if shard.kept_count == len(vectors) else vectors[shard.kept]
