@@ -56,8 +56,7 @@ def schedule(total: int, size: int, options: ActiveFTOptions) -> Schedule:
 
 def cores(shards: Shards, size: int, options: ActiveFTOptions, compute: Compute, progress: Progress = silent) -> I64:
     """`size` rows in the order of their centres: each the nearest row to its centre that is not taken yet."""
-    units = optimise(shards, size, options, compute, progress).units
-    return snap.snap(shards, units.astype(np.float32), compute)
+    return snap.snap(shards, optimise(shards, size, options, compute, progress).units, compute)
 
 
 def optimise(

@@ -23,10 +23,10 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
-WEIGHT_TICKS = float(1 << 30)
-"""Ticks per unit of a weighted feature: finer than the float32 it comes from."""
-EXACT_ROWS = 1 << 22
-"""|weight * feature| <= 1 + 2**-20, so sums of this many rows stay below 2**53 ticks, exact in float64 lanes."""
+WEIGHT_TICKS = float(1 << 24)
+"""Ticks per unit of a weight and of a weighted feature: the resolution of float32 at 1."""
+CARRY_AFTER = 127
+"""A weighted feature is at most 2**24 ticks (and a few, where a norm is rounded up); 127 of them fit into an int32."""
 LARGEST_PRODUCT = 1 << 26
 """Scores held at once by a thread: 256 MB."""
 TILE = 512
@@ -37,7 +37,7 @@ TILE = 512
 class Field:
     """What a row feels: unit vectors (K, D) of the centres, their total repulsion (K,), and the temperature."""
 
-    units: F64
+    units: F32
     totals: F64
     temperature: float
 
@@ -71,8 +71,10 @@ def merge(parts: Sequence[Pull]) -> Pull:
 def pull(shard: Shard, field: Field, sample: Sample | None, compute: Compute) -> Pull:
     """The pull of a shard's rows (all, or those of the sample) on every centre."""
     rows = _sampled(shard, sample)
-    spans = [rows[first : first + EXACT_ROWS] for first in range(0, len(rows), EXACT_ROWS)] or [rows]
-    return merge([_pull_span(shard.features, span, field, compute) for span in spans])
+    search, sums = Search(field.units, compute), Accumulator(field)
+    for block in _blocks(shard.features, rows, search.block):
+        sums.add(block, search.winners(block))
+    return Pull(vectors=sums.vectors + sums.pending, weights=sums.weights, rows=len(rows))
 
 
 def _sampled(shard: Shard, sample: Sample | None) -> I64:
@@ -80,15 +82,6 @@ def _sampled(shard: Shard, sample: Sample | None) -> I64:
     if sample is None:
         return np.arange(len(shard.features), dtype=np.int64)
     return np.flatnonzero(draws.keys(shard.rows, sample.salt) <= sample.largest_key)
-
-
-def _pull_span(features: F32, rows: I64, field: Field, compute: Compute) -> Pull:
-    vectors, weights = np.zeros(field.units.shape), np.zeros(len(field.units))
-    search = Search(field.units, compute)
-    for block in _blocks(features, rows, search.block):
-        winners = search.winners(block)
-        accumulate(block, winners, field.units, field.totals, field.temperature, vectors, weights)
-    return Pull(vectors=vectors.astype(np.int64), weights=weights.astype(np.int64), rows=len(rows))
 
 
 def _blocks(features: F32, rows: I64, size: int) -> Iterator[F32]:
@@ -101,9 +94,8 @@ def _blocks(features: F32, rows: I64, size: int) -> Iterator[F32]:
 class Search:
     """Finds the centre with the largest cosine for each row of a block; keeps its buffers between blocks."""
 
-    def __init__(self, units: F64, compute: Compute) -> None:
+    def __init__(self, units: F32, compute: Compute) -> None:
         self._units, self._compute = units, compute
-        self._units32 = units.astype(np.float32)
         self.block = max(1, min(compute.block, LARGEST_PRODUCT // len(units)))
         """Rows per call of `winners`, at most."""
         self._scores = np.empty(len(units) * self.block, np.float32)
@@ -116,15 +108,15 @@ class Search:
         winners = np.zeros(rows, np.int32)
         for first in range(0, centres, TILE):
             tile = slice(first, first + TILE)
-            self._compute.product(self._units32[tile], block.T, scores[tile])
-            _scan(scores[tile], first, best, second, winners)
+            self._compute.product(self._units[tile], block.T, scores[tile])
+            scan(scores[tile], first, best, second, winners)
         if self._compute.certify:
             _certify(block, self._units, scores, best, second, self._margin, winners)
         return winners
 
 
 @compiled
-def _scan(scores: F32, first: int, best: F32, second: F32, winners: I32) -> None:
+def scan(scores: F32, first: int, best: F32, second: F32, winners: I32) -> None:
     """The two largest scores of every row (column here) so far; written without branches, to run in vector lanes."""
     for k in range(scores.shape[0]):
         for i in range(scores.shape[1]):
@@ -136,7 +128,7 @@ def _scan(scores: F32, first: int, best: F32, second: F32, winners: I32) -> None
 
 
 @compiled
-def _certify(block: F32, units: F64, scores: F32, best: F32, second: F32, margin: float, winners: I32) -> None:
+def _certify(block: F32, units: F32, scores: F32, best: F32, second: F32, margin: float, winners: I32) -> None:
     for i in range(scores.shape[1]):
         limit = best[i] - margin
         if second[i] < limit:
@@ -150,15 +142,41 @@ def _certify(block: F32, units: F64, scores: F32, best: F32, second: F32, margin
                     winners[i] = k
 
 
+class Accumulator:
+    """The sums of a pull. Vectors grow in int32 lanes, twice as fast as wider ones, and carry over before they fill."""
+
+    def __init__(self, field: Field) -> None:
+        self._field = field
+        self.vectors = np.zeros(field.units.shape, np.int64)
+        self.pending = np.zeros(field.units.shape, np.int32)
+        self.weights = np.zeros(len(field.units), np.int64)
+        self._counts = np.zeros(len(field.units), np.int64)
+
+    def add(self, block: F32, winners: I32) -> None:
+        """Add weight * features of each row of a block (n, D) to its winner (n,)."""
+        ticks = np.empty(len(block), np.float32)
+        _weigh(block, winners, self._field.units, self._field.totals, self._field.temperature, ticks)
+        _add(block, winners, ticks, self.weights, self._counts, self.pending, self.vectors)
+
+
 @compiled
-def accumulate(
-    block: F32, winners: I32, units: F64, totals: F64, temperature: float, vectors: F64, weights: F64
-) -> None:
-    """Add weight * features of each row to its winner; weight = R / (p + R) with p = exp((cosine - 1) / tau)."""
+def _weigh(block: F32, winners: I32, units: F32, totals: F64, temperature: float, ticks: F32) -> None:
+    """weight = R / (p + R) with p = exp((cosine - 1) / tau), in whole ticks."""
+    for i in range(block.shape[0]):
+        total = totals[winners[i]]
+        attraction = numerics.exp((numerics.dot(block, i, units, winners[i]) - 1.0) / temperature)
+        ticks[i] = np.rint(total / (attraction + total) * WEIGHT_TICKS)
+
+
+@compiled
+def _add(block: F32, winners: I32, ticks: F32, weights: I64, counts: I64, pending: I32, vectors: I64) -> None:
     for i in range(block.shape[0]):
         c = winners[i]
-        attraction = numerics.exp((numerics.dot(block, i, units, c) - 1.0) / temperature)
-        weight = totals[c] / (attraction + totals[c]) * WEIGHT_TICKS
-        weights[c] += np.rint(weight)
+        weights[c] += np.int64(ticks[i])
         for q in range(block.shape[1]):
-            vectors[c, q] += np.rint(weight * block[i, q])
+            pending[c, q] += np.int32(np.rint(ticks[i] * block[i, q]))
+        counts[c] += 1
+        if counts[c] % CARRY_AFTER == 0:
+            for q in range(block.shape[1]):
+                vectors[c, q] += pending[c, q]
+                pending[c, q] = 0

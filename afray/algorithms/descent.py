@@ -1,7 +1,7 @@
 """The driver's side of an ActiveFT step: unit vectors on a grid, the gradient, Adam.
 
 Everything here runs in one fixed order of float64 operations, so theta has the same bits on every machine. The unit
-vectors are rounded to multiples of 2**-26 because then their products are exact (see `repulsion`).
+vectors are rounded to multiples of 2**-24: then they are exact in float32, and so are their products in float64.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ TEMPERATURE = 0.07
 LEARNING_RATE = 1e-3
 MEAN_DECAY, SQUARE_DECAY, SMALLEST_ROOT = 0.9, 0.999, 1e-8
 """Adam's beta 1, beta 2 and epsilon."""
-GRID = float(1 << 26)
+GRID = float(1 << 24)
+"""Steps per unit of a unit vector's component."""
 
 
 class Descent:
@@ -39,7 +40,8 @@ class Descent:
     def gradient(self, pull: attraction.Pull, push: repulsion.Push) -> F64:
         """Of the loss with respect to theta (K, D), for the pull and push at the present `units`."""
         gradient = np.empty_like(self.theta)
-        _gradient(self.units, self._norms, pull.vectors, pull.weights, pull.rows, push.totals, push.vectors, gradient)
+        scale = 1.0 / (attraction.WEIGHT_TICKS * pull.rows * TEMPERATURE)
+        _gradient(self.units, self._norms, pull.vectors, pull.weights, push.totals, push.vectors, scale, gradient)
         return gradient
 
     def step(self, gradient: F64) -> None:
@@ -53,15 +55,14 @@ class Descent:
     def _renew(self) -> None:
         lengths = units.norms(self.theta)
         self._norms = np.where(lengths > 0.0, lengths, 1.0)
-        self.units: F64 = np.rint(self.theta / self._norms[:, None] * GRID) / GRID
+        self.units: F32 = (np.rint(self.theta / self._norms[:, None] * GRID) / GRID).astype(np.float32)
 
 
 @compiled
 def _gradient(
-    directions: F64, norms: F64, pulls: I64, weights: I64, rows: int, totals: F64, pushes: F64, gradient: F64
+    directions: F32, norms: F64, pulls: I64, weights: I64, totals: F64, pushes: F64, scale: float, gradient: F64
 ) -> None:
-    """Closed form of the loss as released: (weights / totals * pushes - pulls) / (rows tau), tangential part."""
-    scale = 1.0 / (attraction.WEIGHT_TICKS * rows * TEMPERATURE)
+    """Closed form of the loss as released: (weights / totals * pushes - pulls) / (rows tau), the tangential part."""
     for c in range(directions.shape[0]):
         pushed = weights[c] / totals[c]
         radial = 0.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from afray.algorithms import draws, numerics
 from afray.algorithms.closeness import closeness, lowest_closeness
@@ -98,13 +99,15 @@ def _pick_proposed(shards: Shards, proposals: list[Proposal], ticks: I64, wanted
     features, left = shards.take(rows), ticks[rows]
     certain = _last_certain(proposals, ticks)
     picks: list[int] = []
-    while len(picks) < wanted:
-        furthest = int(np.argmax(left))
-        if (-left[furthest], rows[furthest]) > certain:
-            break
-        picks.append(furthest)
-        left[furthest] = PICKED
-        lower(features, features[furthest : furthest + 1], left, compute)
+    # Products as small as these only lose by more than one BLAS thread.
+    with threadpool_limits(1):
+        while len(picks) < wanted:
+            furthest = int(np.argmax(left))
+            if (-left[furthest], rows[furthest]) > certain:
+                break
+            picks.append(furthest)
+            left[furthest] = PICKED
+            lower(features, features[furthest : furthest + 1], left, compute)
     return rows[picks]
 
 

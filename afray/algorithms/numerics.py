@@ -64,7 +64,7 @@ def distance_ticks(x: NDArray[np.float32], i: int, y: NDArray[np.float32], j: in
 
 
 @compiled
-def dot(x: NDArray[np.float32], i: int, y: NDArray[np.float64], j: int) -> float:
+def dot(x: NDArray[np.float32], i: int, y: NDArray[np.float32], j: int) -> float:
     """x[i] . y[j] in float64, eight lanes, fixed order."""
     d = x.shape[1]
     whole = d - d % 8

@@ -6,11 +6,11 @@ of the rows' own terms, so nothing overflows. The term k = c is 1 in R; in H it 
 projected out.) A float64 product has one value, whatever the order of its sum and with or without fused multiply-add,
 if every term and every partial sum is a float64. So it is here:
 
-T T':  T holds multiples of 2**-26, so terms are multiples of 2**-52. By Cauchy-Schwarz no partial sum exceeds
-       max |T_c|**2, and |T_c| <= 1 + sqrt(D) 2**-27 < 1.001 for D up to 2**14. Multiples of 2**-52 up to 2 are float64.
-W T:   row c of W is scaled by a power of two and rounded to integers that sum to at most 2**26; times multiples of
-       2**-26 up to 1.001, every partial sum is a multiple of 2**-26 up to 1.001 * 2**26 < 2**27, and that is a float64.
-       The rounding is 2**-26 of the row's sum, half as coarse as the float32 features.
+T T':  T holds multiples of 2**-24, so terms are multiples of 2**-48. By Cauchy-Schwarz no partial sum exceeds
+       max |T_c|**2, and |T_c| <= 1 + sqrt(D) 2**-25 < 1.0001 for D up to 2**20. Such multiples below 2 are float64.
+W T:   row c of W is scaled by a power of two and rounded to integers that sum to at most 2**27; times multiples of
+       2**-24 up to 1.0001, every partial sum is a multiple of 2**-24 below 2**28, and that is a float64.
+       The rounding is 2**-26 of the row's sum (of K 2**-40 if that is more), finer than the float32 features.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import RowSource, Shards
 
+F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
@@ -33,8 +34,8 @@ TILE = 1024
 """Centres per tile: its product with 10,000 centres takes 80 MB."""
 SUM_TICKS = float(1 << 40)
 """R is a sum of integers, multiples of 2**-40; W <= 1, so 2**22 centres fit into an int64."""
-ROW_BITS = 25
-"""A scaled row of W sums to at most 2**25, and rounding adds at most K / 2."""
+ROW_BITS = 26
+"""A scaled row of W sums to at most 2**26, and rounding adds at most K / 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +46,7 @@ class Push:
     vectors: F64
 
 
-def push(shards: Shards, units: F64, temperature: float, compute: Compute) -> Push:
+def push(shards: Shards, units: F32, temperature: float, compute: Compute) -> Push:
     """Repulsion between all centres; units (K, D) on the grid. Tiles go to the workers, a single one stays here."""
     tiles = range(0, len(units), TILE)
     if len(tiles) == 1:
@@ -57,14 +58,15 @@ def push(shards: Shards, units: F64, temperature: float, compute: Compute) -> Pu
     )
 
 
-def _push_tile(_: RowSource, first: int, units: F64, temperature: float, compute: Compute) -> Push:
-    tile = units[first : first + TILE]
-    affinity = np.empty((len(tile), len(units)))
-    compute.product(tile, units.T, affinity)
+def _push_tile(_: RowSource, first: int, units: F32, temperature: float, compute: Compute) -> Push:
+    exact = units.astype(np.float64)
+    tile = exact[first : first + TILE]
+    affinity = np.empty((len(tile), len(exact)))
+    compute.product(tile, exact.T, affinity)
     totals, scales = np.empty(len(tile)), np.empty(len(tile))
     _weigh(affinity, first, temperature, totals, scales)
     vectors = np.empty_like(tile)
-    compute.product(affinity, units, vectors)
+    compute.product(affinity, exact, vectors)
     return Push(totals=totals, vectors=vectors * scales[:, None])
 
 

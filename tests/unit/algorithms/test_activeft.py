@@ -52,7 +52,7 @@ def test_it_walks_where_autograd_walks_on_the_loss_as_released(seed: int) -> Non
         float(core_oracles.activeft_loss(torch.from_numpy(theta), pool)) for theta in (found.theta, expected)
     )
     assert loss == pytest.approx(expected_loss, abs=1e-4)
-    ids = snap.snap(LocalShards(features), found.units.astype(np.float32), Compute())
+    ids = snap.snap(LocalShards(features), found.units, Compute())
     expected_ids = snap.snap(LocalShards(features), expected.astype(np.float32), Compute())
     assert len(np.intersect1d(ids, expected_ids)) >= 0.99 * size
 

@@ -34,9 +34,9 @@ def test_the_pull_is_the_sum_of_weighted_rows_over_each_winner(kind: str, seed: 
     assert found.rows == len(features)
     for centre in range(9):
         won = winners == centre
-        assert found.weights[centre] / WEIGHT_TICKS == pytest.approx(weights[won].sum(), abs=1e-6)
+        assert found.weights[centre] / WEIGHT_TICKS == pytest.approx(weights[won].sum(), abs=1e-5)
         expected = weights[won] @ features[won].astype(np.float64)
-        np.testing.assert_allclose(found.vectors[centre] / WEIGHT_TICKS, expected, atol=1e-6)
+        np.testing.assert_allclose(found.vectors[centre] / WEIGHT_TICKS, expected, atol=1e-5)
 
 
 def test_equal_centres_leave_their_rows_to_the_lowest() -> None:
@@ -58,11 +58,12 @@ def test_a_sample_takes_part_alone() -> None:
     np.testing.assert_array_equal(found.weights, expected.weights)
 
 
-def test_sums_over_more_rows_than_float64_lanes_hold_are_exact() -> None:
-    count = attraction.EXACT_ROWS + 12345
-    row = np.array([[0.6, 0.8]], np.float32)
-    field = make_field(np.array([[0.0, 1.0]], np.float32), 1)
+def test_sums_of_many_equal_rows_are_exact() -> None:
+    count = 1000 * attraction.CARRY_AFTER + 12345
+    row = np.array([[0.0, 1.0]], np.float32)
+    field = make_field(np.array([[1.0, 0.0]], np.float32), 1)
     one = pull(LocalShards(row), field, Compute())
-    found = pull(LocalShards(np.broadcast_to(row, (count, 2))), field, Compute(block=1 << 16))
+    assert one.vectors[0, 1] == pytest.approx(WEIGHT_TICKS, rel=1e-5)
+    found = pull(LocalShards(np.broadcast_to(row, (count, 2))), field, Compute())
     np.testing.assert_array_equal(found.vectors, count * one.vectors)
     np.testing.assert_array_equal(found.weights, count * one.weights)
