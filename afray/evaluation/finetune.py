@@ -136,7 +136,7 @@ class Finetune:
         return features
 
     def _predict(self, model: Classifier, images: Images) -> Tensor:
-        return training.predict(model, images, batch_size=4 * self.task.recipe.batch_size, replica=self.replica)
+        return training.predict(model, images, batch_size=self.task.recipe.batch_size, replica=self.replica)
 
     def _report(self, loss: float) -> Report:
         epochs = self.task.recipe.epochs

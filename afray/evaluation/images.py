@@ -70,7 +70,7 @@ class StoredImages:
     addresses: pa.Table
     """Rows of the pool's index (ROW_SCHEMA), one per label, in ascending pool id."""
     rules: DecodeRules
-    threads: int = 1
+    threads: int = 4
 
     def read(self, start: int, stop: int) -> Tensor:
         """Images start..stop-1; raises RowUnreadable if one of them changed since it was embedded."""

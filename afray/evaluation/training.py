@@ -6,6 +6,7 @@ are summed over the whole batch: their number changes rounding and speed, nothin
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from afray.embedding import lite0
 from afray.evaluation.augmentation import augment
 from afray.evaluation.classifier import Classifier
 from afray.evaluation.images import Images
@@ -116,10 +118,11 @@ def set_rates(optimiser: torch.optim.Optimizer, recipe: Recipe, progress: float)
 
 def predict(model: Classifier, images: Images, *, batch_size: int, replica: Replica) -> Tensor:
     """Class numbers (n,) int64 of all images, each batch on one replica."""
+    fast = for_inference(model)
     total = len(images.labels)
     starts = range(0, total, batch_size)
     mine = [
-        model_classes(model, images.read(at, min(at + batch_size, total)), replica.device)
+        best_classes(fast, images.read(at, min(at + batch_size, total)), replica.device)
         for at in starts[replica.rank :: replica.count]
     ]
     everyone = replica.gather(mine)
@@ -127,10 +130,17 @@ def predict(model: Classifier, images: Images, *, batch_size: int, replica: Repl
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
-def model_classes(model: Classifier, pixels: Tensor, device: torch.device) -> Tensor:
+def for_inference(model: Classifier) -> Classifier:
+    """A copy with its batch normalisations folded into the convolutions where that is possible: up to twice as fast."""
+    fast = copy.deepcopy(model).eval()
+    lite0.fuse(fast)
+    return fast
+
+
+def best_classes(model: Classifier, pixels: Tensor, device: torch.device) -> Tensor:
     """The best-scored class of each image (B, 3, S, S), ties to the first; on the CPU."""
     with torch.inference_mode():
-        scores: Tensor = model.eval()(channels_last(pixels.to(device, torch.float32)))
+        scores: Tensor = model(channels_last(pixels.to(device, torch.float32)))
     return scores.argmax(1).cpu()
 
 
