@@ -5,7 +5,11 @@ No reassociation and no fused multiply-add: the exactness rule needs each operat
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
@@ -15,6 +19,33 @@ R = TypeVar("R")
 
 # Lanes written out as eight variables become one vector register (twice the speed); no operation moves or merges.
 numba.config.SLP_VECTORIZE = 1
+
+
+def _digest_sources() -> str:
+    """sha256 over all modules of the package."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for module in sorted(package.rglob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _cache_folder() -> Path:
+    """Where machine code is kept: one folder per state of the sources.
+
+    numba looks for changes in a kernel's own module only, and would go on using code with old versions of the kernels
+    that it calls inlined. A folder beside the sources may also be read-only.
+    """
+    caches = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(caches) / "afray" / "kernels" / _digest_sources()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # no home, or a read-only one
+        return Path(tempfile.gettempdir()) / f"afray-kernels-{os.getuid()}" / folder.name
+    return folder
+
+
+numba.config.CACHE_DIR = str(_cache_folder())
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
