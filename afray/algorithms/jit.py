@@ -21,23 +21,21 @@ R = TypeVar("R")
 numba.config.SLP_VECTORIZE = 1
 
 
-def _digest_sources() -> str:
-    """sha256 over all modules of the package."""
+def _digest_kernels() -> str:
+    """sha256 over all modules of the package that hold kernels."""
     package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for module in sorted(package.rglob("*.py")):
-        digest.update(module.read_bytes())
-    return digest.hexdigest()
+    sources = [module.read_bytes() for module in sorted(package.rglob("*.py"))]
+    return hashlib.sha256(b"".join(source for source in sources if b"@compiled" in source)).hexdigest()
 
 
 def _cache_folder() -> Path:
-    """Where machine code is kept: one folder per state of the sources.
+    """Where machine code is kept: one folder per state of all kernels.
 
     numba looks for changes in a kernel's own module only, and would go on using code with old versions of the kernels
     that it calls inlined. A folder beside the sources may also be read-only.
     """
     caches = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(caches) / "afray" / "kernels" / _digest_sources()[:16]
+    folder = Path(caches) / "afray" / "kernels" / _digest_kernels()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # no home, or a read-only one
