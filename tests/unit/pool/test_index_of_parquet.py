@@ -72,21 +72,23 @@ def test_text_sorts_by_its_bytes_whatever_arrow_calls_it(kind: pa.DataType, sour
     assert ids(build(source, output)) == ["10", "9", "Z", "z", "é", "\uffee", "😀"]
 
 
-def test_more_rows_than_any_batch_come_out_sorted(source: Store, output: Store) -> None:
+def test_more_rows_than_any_batch_come_out_sorted_with_their_places(source: Store, output: Store) -> None:
     order = np.random.default_rng(0).permutation(150_000)
-    for number, piece in enumerate(np.array_split(order, 3)):
-        columns = {"id": pa.array(piece), "uri": pa.array([f"{row}.png" for row in piece])}
-        write_objects(source, {f"{number}.parquet": parquet_bytes(columns, rows_per_group=70_000)})
+    pieces = {f"{number}.parquet": piece for number, piece in enumerate(np.split(order, [130_000]))}
+    for name, piece in pieces.items():
+        columns = {"id": pa.array(piece), "image": pa.array([b"x"] * len(piece))}
+        write_objects(source, {name: parquet_bytes(columns, rows_per_group=100_000)})
 
-    index = build(source, output, shard_size=20_000)
+    index = build(source, output, shard_size=40_000)
 
     assert index.rows == 150_000
     for number in range(index.shard_count):
         part = index.read_part(number)
-        expected = np.arange(number * 20_000, number * 20_000 + len(part))
+        expected = np.arange(number * 40_000, number * 40_000 + len(part))
         assert part["pool_id"].to_pylist() == expected.tolist()
         assert part["id"].to_pylist() == [str(row) for row in expected]
-        assert part["key"].to_pylist() == [f"{row}.png" for row in expected]
+        places = zip(part["key"].to_pylist(), part["row_group"].to_pylist(), part["row"].to_pylist(), strict=True)
+        assert [pieces[key][100_000 * group + row] for key, group, row in places] == expected.tolist()
 
 
 def test_rows_that_only_name_an_image_keep_the_address_and_no_more(source: Store, output: Store) -> None:

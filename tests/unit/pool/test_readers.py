@@ -204,6 +204,18 @@ def test_a_row_denied_in_passing_is_asked_for_once_more(source: Store, output: S
     assert [reader.read(position) for position in (0, 1)] == images
 
 
+def test_a_store_that_goes_on_denying_is_not_asked_twice_for_ever(source: Store, output: Store) -> None:
+    write_pool(source, "images", 60)
+    part = index_part(source, "images", output)
+    watched = RecordingStore.watch(source)
+    watched.refusals = {f"{number:04d}.png": REFUSED for number in range(1, 60)}
+    reader = open_rows(PoolAt(source.uri, "images"), watched, part)
+    reader.read(0)
+
+    assert {failure(reader, position).reason for position in range(1, 60)} == {Reason.denied}
+    assert len(watched.requests) == 1 + 59 + 20
+
+
 def test_a_row_group_is_streamed_once_whatever_the_order(source: Store, output: Store) -> None:
     write_pool(source, "parquet", 24)
     part = index_part(source, "parquet", output)
@@ -222,15 +234,16 @@ def test_images_kept_are_bounded_and_read_again_when_needed(source: Store, outpu
     addresses = [
         Address(**row) for row in index_part(source, "parquet", output).select(ADDRESS_SCHEMA.names).to_pylist()
     ]
-    watched = RecordingStore.watch(source)
-    cells = Cells(watched, addresses, kept_bytes=len(images[0]) * 7)
-    counts = []
+    one_of_each_group_in_turn = sorted(range(24), key=lambda row: (addresses[row].row, row))
+    requests = {}
 
-    for _ in range(2):
-        assert [cells.read(address) for address in addresses] == images
-        counts.append(len(watched.requests))
+    for kept_bytes in (24 * len(images[0]), 9 * len(images[0])):
+        watched = RecordingStore.watch(source)
+        cells = Cells(watched, addresses, kept_bytes=kept_bytes)
+        assert all(cells.read(addresses[row]) == images[row] for row in one_of_each_group_in_turn)
+        requests[kept_bytes // len(images[0])] = len(watched.requests)
 
-    assert counts[1] == 2 * counts[0]
+    assert requests == {24: 8, 9: 24}
 
 
 def test_a_null_image_is_missing(source: Store, output: Store) -> None:

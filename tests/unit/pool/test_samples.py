@@ -64,17 +64,17 @@ def test_a_sample_of_tars_opens_the_first_and_shows_its_keys(any_source: Store) 
     assert sum(watched.bytes_read) < 200_000
 
 
-def test_a_sample_of_tables_reads_one_row_group(any_source: Store) -> None:
-    big = [np.random.default_rng(number).bytes(100_000) for number in range(40)]
-    content = parquet_bytes({"id": list(range(40)), "image": big}, rows_per_group=10, use_dictionary=False)
-    write_objects(any_source, {"a.parquet": content, "b.parquet": parquet_bytes({"id": [99], "image": [b"x"]})})
+def test_a_sample_of_tables_reads_the_beginning_of_a_row_group(any_source: Store) -> None:
+    big = [np.random.default_rng(number).bytes(100_000) for number in range(200)]
+    content = parquet_bytes({"id": list(range(200)), "image": big}, use_dictionary=False, write_batch_size=10)
+    write_objects(any_source, {"a.parquet": content, "b.parquet": parquet_bytes({"id": [999], "image": [b"x"]})})
     watched = RecordingStore.watch(any_source)
 
     found = sample(PoolAt(any_source.uri, "parquet"), watched, 4)
 
     assert [(row.id, row.content) for row in found] == [(str(number), big[number]) for number in range(4)]
     assert found[3].place.endswith("a.parquet, row group 0, row 3")
-    assert sum(watched.bytes_read) < 1_500_000
+    assert sum(watched.bytes_read) < 10_000_000
 
 
 def test_a_sample_goes_on_in_the_next_files(source: Store) -> None:
