@@ -154,29 +154,33 @@ class Accumulator:
 
     def add(self, block: F32, winners: I32) -> None:
         """Add weight * features of each row of a block (n, D) to its winner (n,)."""
-        ticks = np.empty(len(block), np.float32)
-        _weigh(block, winners, self._field.units, self._field.totals, self._field.temperature, ticks)
-        _add(block, winners, ticks, self.weights, self._counts, self.pending, self.vectors)
+        field = self._field
+        _add(
+            block, winners, field.units, field.totals, field.temperature,
+            self.weights, self._counts, self.pending, self.vectors,
+        )  # fmt: skip
 
 
 @compiled
-def _weigh(block: F32, winners: I32, units: F32, totals: F64, temperature: float, ticks: F32) -> None:
-    """weight = R / (p + R) with p = exp((cosine - 1) / tau), in whole ticks."""
-    for i in range(block.shape[0]):
-        total = totals[winners[i]]
-        attraction = numerics.exp((numerics.dot(block, i, units, winners[i]) - 1.0) / temperature)
-        ticks[i] = np.rint(total / (attraction + total) * WEIGHT_TICKS)
-
-
-@compiled
-def _add(block: F32, winners: I32, ticks: F32, weights: I64, counts: I64, pending: I32, vectors: I64) -> None:
+def _add(
+    block: F32, winners: I32, units: F32, totals: F64, temperature: float,
+    weights: I64, counts: I64, pending: I32, vectors: I64,
+) -> None:  # fmt: skip
     for i in range(block.shape[0]):
         c = winners[i]
-        weights[c] += np.int64(ticks[i])
+        ticks = weight_ticks(numerics.dot(block, i, units, c), totals[c], temperature)
+        weights[c] += np.int64(ticks)
         for q in range(block.shape[1]):
-            pending[c, q] += np.int32(np.rint(ticks[i] * block[i, q]))
+            pending[c, q] += np.int32(np.rint(ticks * block[i, q]))
         counts[c] += 1
         if counts[c] % CARRY_AFTER == 0:
             for q in range(block.shape[1]):
                 vectors[c, q] += pending[c, q]
                 pending[c, q] = 0
+
+
+@compiled
+def weight_ticks(cosine: float, total: float, temperature: float) -> np.float32:
+    """R / (p + R) with p = exp((cosine - 1) / tau), in whole ticks that float32 holds."""
+    attraction = numerics.exp((cosine - 1.0) / temperature)
+    return np.float32(np.rint(total / (attraction + total) * WEIGHT_TICKS))
