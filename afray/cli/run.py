@@ -30,11 +30,11 @@ def run(
         job = load_job(manifest, output)
         require_run_extra("afray run")
         from afray.cli.summary import summarize
-        from afray.driver.machine import local_settings
-        from afray.driver.pipeline import run_job
+        from afray.driver.jobs import run_job
+        from afray.driver.workspace import RunSettings
 
         screen = console(stderr=True)
-        report = run_job(job, local_settings(workers), choose_display(screen))
+        report = run_job(job, RunSettings(workers=workers), choose_display(screen))
         emit(summarize(report), form)
 
 

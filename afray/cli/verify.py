@@ -25,13 +25,13 @@ def verify(
     rows = _count(embed)
     with errors_as_exit_codes():
         require_run_extra("afray verify")
-        from afray.driver.machine import local_settings
         from afray.driver.verifying import verify as run_checks
+        from afray.driver.workspace import RunSettings
 
         uri = resolve(output, Path.cwd())
         screen = console(stderr=True)
         passed: list[str] = []
-        for check in run_checks(uri, local_settings(workers), choose_display(screen), embed=rows):
+        for check in run_checks(uri, RunSettings(workers=workers), choose_display(screen), embed=rows):
             if not check.holds:
                 raise IntegrityError(f"{uri}: {check}")
             passed.append(check.what)

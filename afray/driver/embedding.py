@@ -128,7 +128,7 @@ def embed_pool(
         embedding=workspace.job.spec.embedding,
         index=index,
         source=source,
-        expects_gpu=workspace.settings.expects_gpu,
+        expects_gpu=workspace.machine.has_gpus,
     )
     facts = known or identify(workspace, plan)
     parts = embed_parts(workspace, plan, facts, title)

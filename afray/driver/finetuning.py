@@ -36,7 +36,6 @@ def finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet |
                 recipe=_recipe(workspace),
             )
             workspace.release_crew()
-            _ = workspace.ray
             trained = train(
                 name,
                 job,
@@ -90,8 +89,8 @@ def _workers(workspace: Workspace) -> TrainingWorkers:
     finetune = workspace.job.spec.finetune
     assert finetune is not None
     # Never more than the session has: a local run ignores what was meant for a cluster.
-    replicas = min(finetune.workers.replicas, workspace.settings.workers)
-    return TrainingWorkers(replicas=replicas, gpus=1.0 if workspace.settings.expects_gpu else 0.0)
+    replicas = min(finetune.workers.replicas, workspace.machine.workers)
+    return TrainingWorkers(replicas=replicas, gpus=1.0 if workspace.machine.has_gpus else 0.0)
 
 
 def _store(workspace: Workspace, name: str, result: FinetuneResult, state: bytes) -> Commit:

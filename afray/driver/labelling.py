@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from afray.api.job import SelectionJob
 from afray.errors import PoolError
-from afray.pool.labels import check_known, read_labels
+from afray.pool.answers import Answers
+from afray.pool.labels import check_known, read_answers, read_labels
 from afray.reporting.digests import content_digest
 from afray.storage.canonical import canonical_json
 
@@ -23,7 +24,7 @@ class Labels:
 
     pool: Mapping[str, str] | None
     """spec.pool.labels: known beforehand, for any rows."""
-    selected: Mapping[str, str] | None
+    selected: Answers | None
     """spec.labels: given by people, for selected rows."""
     heldout: Mapping[str, str] | None
     """spec.evaluation.labels."""
@@ -31,15 +32,13 @@ class Labels:
     @property
     def digest(self) -> str:
         """sha256 over all labels: a changed label file means a new evaluation."""
-        files: list[JsonValue] = [
-            None if file is None else dict(file) for file in (self.pool, self.selected, self.heldout)
-        ]
-        return content_digest(canonical_json(files))
+        files: list[JsonValue] = [None if file is None else dict(file) for file in (self.pool, self.heldout)]
+        return content_digest(canonical_json([*files, _describe(self.selected)]))
 
     @property
     def of_selection(self) -> Mapping[str, str] | None:
         """The labels to finetune with: people's, else those known beforehand."""
-        return self.selected if self.selected is not None else self.pool
+        return self.selected.labels if self.selected is not None else self.pool
 
 
 def load_labels(job: SelectionJob) -> Labels:
@@ -47,20 +46,31 @@ def load_labels(job: SelectionJob) -> Labels:
     spec = job.spec
     return Labels(
         pool=read_labels(spec.pool.labels) if spec.pool.labels else None,
-        selected=read_labels(spec.labels, sha256=spec.labels.sha256) if spec.labels else None,
+        selected=read_answers(spec.labels, sha256=spec.labels.sha256) if spec.labels else None,
         heldout=read_labels(spec.evaluation.labels) if spec.evaluation else None,
     )
 
 
-def check_selected(labels: Mapping[str, str], selected_ids: list[str]) -> None:
-    """Raises PoolError unless spec.labels names selected rows only, answers enough of them, and knows two classes."""
-    check_known(labels, selected_ids)
-    if len(labels) < REQUIRED_COVERAGE * len(selected_ids):
-        missing = [row_id for row_id in selected_ids if row_id not in labels]
+def check_selected(answers: Answers, selected_ids: list[str]) -> None:
+    """Raises PoolError unless spec.labels names selected rows only, answers enough of them, and knows two classes.
+
+    A row that people skipped or were unsure about is answered.
+    """
+    check_known(answers.ids, selected_ids)
+    selected, answered = dict.fromkeys(selected_ids), frozenset(answers.ids)
+    missing = [row_id for row_id in selected if row_id not in answered]
+    if len(answered) < REQUIRED_COVERAGE * len(selected):
         raise PoolError(
-            f"spec.labels: {len(labels)} of {len(selected_ids)} selected rows are labelled, "
-            f"{REQUIRED_COVERAGE:.0%} are needed; the first without a label is {missing[0]!r}. Label the rest"
+            f"spec.labels: {len(answered)} of {len(selected)} selected rows are answered, {REQUIRED_COVERAGE:.0%} are "
+            f"needed; {len(missing)} are missing, the first of them {missing[0]!r}. Label or skip the rest"
         )
-    if len(set(labels.values())) < 2:
-        only = next(iter(labels.values()))
-        raise PoolError(f"spec.labels: every row has the label {only!r}; two classes are needed. Check the label file")
+    classes = sorted(set(answers.labels.values()))
+    if len(classes) < 2:
+        named = f"{classes[0]!r} only" if classes else "no class"
+        raise PoolError(f"spec.labels: the labels name {named}; two classes are needed. Check the label file")
+
+
+def _describe(answers: Answers | None) -> JsonValue:
+    if answers is None:
+        return None
+    return [dict(answers.labels), [*sorted(answers.skipped)], [*sorted(answers.unsure)]]

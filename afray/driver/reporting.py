@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import JsonValue
 
 from afray import __version__
 from afray.driver.certifying import code_facts, count_funnel
 from afray.driver.features import PreparedPool
-from afray.driver.labelling import Labels
 from afray.driver.outputs import Outcome, publish
 from afray.driver.workspace import Workspace
 from afray.embedding.decode import decode_image
@@ -23,23 +21,14 @@ from afray.pool.rows import RowUnreadable
 from afray.reporting import gallery, page, pool_map, thumbnails
 from afray.reporting import report as reports
 from afray.reporting.certificate import Certificate
-from afray.reporting.digests import content_digest
 from afray.reporting.report import Environment, Evaluation, Job, Report, Stage
 from afray.reporting.summary import MapSample, ReportData, build_report
 from afray.reporting.thumbnails import Thumbnail
-from afray.storage.canonical import canonical_json
-from afray.storage.commits import commit, committed, read_blob
 
 log = logging.getLogger(__name__)
 
 HTML = "report.html"
 THUMBNAIL_SIDE = 96
-
-
-def finished_report(workspace: Workspace, labels: Labels) -> Report | None:
-    """The report of a run that had nothing left to do, None if there is work to do."""
-    stored = committed(workspace.output, _name(workspace, labels))
-    return reports.read(read_blob(workspace.output, stored.blobs[reports.NAME])) if stored else None
 
 
 def publish_report(
@@ -48,16 +37,13 @@ def publish_report(
     outcome: Outcome,
     certificate: Certificate,
     evaluation: Evaluation,
-    labels: Labels,
 ) -> Report:
-    """Write the report under its final names, and note that the job with these labels is done."""
+    """Write the report under its final names."""
     with workspace.stages.stage("report", unit="files") as (bar, _):
         report = build_report(collect(workspace, prepared, outcome, certificate, evaluation))
         html = page.render(report, draw_thumbnails(prepared, outcome, report))
         files = {reports.NAME: reports.write(report), HTML: html}
-        fence = workspace.fence
-        publish(workspace.output, files, fence=fence)
-        commit(workspace.output, _name(workspace, labels), {reports.NAME: files[reports.NAME]}, {}, fence=fence)
+        publish(workspace.output, files, fence=workspace.fence)
         bar.update(len(files), len(files))
     return report
 
@@ -124,11 +110,3 @@ def draw_thumbnails(prepared: PreparedPool, outcome: Outcome, report: Report) ->
         except RowUnreadable as error:
             log.warning("no picture of %s: %s", row_id, error)
     return drawn
-
-
-def _name(workspace: Workspace, labels: Labels) -> str:
-    """Changes with everything that the report depends on besides the spec of the selection."""
-    spec = workspace.job.spec
-    blocks = (spec.labels, spec.finetune, spec.evaluation)
-    asked: list[JsonValue] = [block.model_dump(mode="json") if block else None for block in blocks]
-    return f"report/{content_digest(canonical_json([*asked, labels.digest]))[:32]}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afray.api.digest import spec_digest
@@ -18,17 +20,18 @@ from afray.storage.ownership import Owner, Ownership, probe_conditional_create
 from afray.storage.store import Store
 
 if TYPE_CHECKING:
+    from afray.driver.machine import Machine
     from afray.runtime.crew import Crew
+
+SCRATCH = "afray-scratch-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """How a job is run here; nothing in it changes a result."""
 
-    workers: int
-    """Ray workers; one per CPU or GPU."""
-    expects_gpu: bool = False
-    """Each worker asks for a GPU."""
+    workers: int | None = None
+    """Ray workers; None: as many as the machine has room for."""
     lease_seconds: float = 300.0
     owner: Owner = field(default_factory=Owner.of_run)
     attempt: int = 0
@@ -49,38 +52,51 @@ class Workspace:
         self.job, self.settings, self.output, self.fence, self.stages = job, settings, output, fence, stages
         self.spec_digest = spec_digest(job)
         self._exits = exits
-        self._crew_exits = exits.enter_context(ExitStack())
 
     @cached_property
-    def ray(self) -> None:
-        """A Ray session until the run ends."""
+    def machine(self) -> Machine:
+        """What there is to work with."""
+        from afray.driver.machine import find_machine
+
+        return find_machine(self.settings.workers)
+
+    @cached_property
+    def ray(self) -> ExitStack:
+        """A Ray session until the run ends, and what must end before it."""
         from afray.runtime.session import ray_session
 
-        self._exits.enter_context(ray_session(self.settings.workers))
+        self._exits.enter_context(ray_session(self.machine.workers))
+        return self._exits.enter_context(ExitStack())
 
     @cached_property
     def crew(self) -> Crew:
         """The workers, started on first use: a run that finds all its work done needs none."""
         from afray.runtime.crew import Crew, Placement
 
-        _ = self.ray
-        settings = self.settings
-        placement = Placement(gpus=1.0 if settings.expects_gpu else 0.0)
-        return self._crew_exits.enter_context(
-            Crew(settings.workers, placement=placement, lease_seconds=settings.lease_seconds)
-        )
+        placement = Placement(gpus=1.0 if self.machine.has_gpus else 0.0)
+        lease = self.settings.lease_seconds
+        return self.ray.enter_context(Crew(self.machine.workers, placement=placement, lease_seconds=lease))
 
     def release_crew(self) -> None:
         """Let the workers go, so that what they held is free for others; the next use of `crew` starts new ones."""
-        self._crew_exits.close()
+        self.ray.close()
         self.__dict__.pop("crew", None)
 
     @cached_property
     def scratch(self) -> str:
         """A folder on this node's disk that ends with the run."""
-        folder = tempfile.mkdtemp(prefix="afray-")
+        _sweep_scratch()
+        folder = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-")
         self._exits.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+
+def _sweep_scratch() -> None:
+    """Remove what runs left behind that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        pid = folder.name.removeprefix(SCRATCH).split("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
