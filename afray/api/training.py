@@ -8,19 +8,20 @@ from pydantic import Field
 
 from afray.api.block import Block
 from afray.api.locations import File
-from afray.api.pool import LabelFormat
 from afray.api.texts import GroupName, Sha256
 
 Recipe = Literal["full"]
+AnnotationFormat = Literal["csv", "parquet", "label-studio"]
 
 
 class AnnotationsSpec(Block):
     """Labels of the selected rows, as people gave them. May be added to a job that waits for them."""
 
     uri: File
-    """The label file: columns `id` and `label`."""
-    format: LabelFormat
-    """csv (UTF-8, with a header) or parquet."""
+    """The label file."""
+    format: AnnotationFormat
+    """csv (UTF-8, with a header) or parquet: columns `id`, `label` and, if wanted, `status` (labelled, skipped,
+    unsure). label-studio: a project exported as JSON, with the id of each row in `data.afray_id`."""
     sha256: Sha256 | None = None
     """Digest of the file; other bytes are refused."""
 

@@ -134,14 +134,18 @@ class RandomDraw(Facts):
 
 
 class LinearProbe(Facts):
-    """Accuracy (0..1) of a linear classifier on frozen features: selected labels beside random ones."""
+    """Accuracy (0..1) of a linear classifier on frozen features: selected labels beside random ones.
+
+    Nothing is drawn at random where no label is known but those of the selected rows.
+    """
 
     labels: Count
     selected: float
     random: tuple[RandomDraw, ...]
-    random_mean: float
+    random_mean: float | None
+    """Null without draws."""
     random_sd: float | None
-    """Sample standard deviation; null for a single draw."""
+    """Sample standard deviation; null for fewer than two draws."""
     test_rows: Count
 
 

@@ -27,9 +27,9 @@ def points(share: float) -> str:
     return f"{100 * share:.1f}\u00a0points"
 
 
-def difference(probe: LinearProbe) -> str:
-    """Selected beside random labels: 3.5 points above, 0.2 points below."""
-    gain = probe.selected - probe.random_mean
+def difference(selected: float, random_mean: float) -> str:
+    """Accuracy with selected beside random labels: 3.5 points above, 0.2 points below."""
+    gain = selected - random_mean
     return f"{points(abs(gain))} {'above' if gain >= 0 else 'below'}"
 
 
@@ -62,10 +62,13 @@ def verdict(report: Report) -> str:
 
 
 def _worth(probe: LinearProbe) -> str:
+    accuracy = f"With them a linear probe is right on {percent(probe.selected)} of the held-out rows"
+    if probe.random_mean is None:
+        return f"{accuracy}."
     spread = "" if probe.random_sd is None else f" ± {100 * probe.random_sd:.1f}"
     return (
-        f"With them a linear probe is right on {percent(probe.selected)} of the held-out rows, "
-        f"{difference(probe)} as many random labels ({100 * probe.random_mean:.1f}{spread}\u00a0%)."
+        f"{accuracy}, {difference(probe.selected, probe.random_mean)} as many random labels "
+        f"({100 * probe.random_mean:.1f}{spread}\u00a0%)."
     )
 
 
@@ -81,8 +84,13 @@ def steps(report: Report) -> tuple[tuple[str, int, str], ...]:
     )
 
 
-def probe_axis(probe: LinearProbe) -> tuple[Callable[[float], float], tuple[float, float]]:
-    """The axis of the probe's strip: accuracy -> x, with room for labels, and the accuracies where it ends, in 0..1."""
+def probe_axis(probe: LinearProbe) -> tuple[Callable[[float], float], tuple[float, float]] | None:
+    """The axis of the probe's strip: accuracy -> x, with room for labels, and the accuracies where it ends, in 0..1.
+
+    None if there is nothing to compare the selected labels with.
+    """
+    if probe.random_mean is None:
+        return None
     values = [probe.selected, probe.random_mean, *(draw.accuracy for draw in probe.random)]
     if probe.random_sd is not None:
         values += [probe.random_mean - probe.random_sd, probe.random_mean + probe.random_sd]

@@ -114,6 +114,14 @@ def make_evaluation() -> Evaluation:
     )
 
 
+def make_evaluation_without_random_labels() -> Evaluation:
+    """What can be measured if only the selected rows have labels."""
+    evaluation = make_evaluation()
+    assert evaluation.probe is not None
+    alone = evaluation.probe.model_copy(update={"random": (), "random_mean": None, "random_sd": None})
+    return evaluation.model_copy(update={"probe": alone})
+
+
 def make_report_data(
     *,
     rows: int = 300,

@@ -60,6 +60,7 @@ RUN = [
     {"spec.selection.boundary": {"mode": "released", "opponentPenalty": 1}},
     {"spec.selection.seed": 2**32 - 1},
     {"spec.labels": {**LABELS, "sha256": "f" * 64}, "spec.finetune": {}, "spec.evaluation": EVALUATION},
+    {"spec.labels": {"uri": "export.json", "format": "label-studio"}},
     {"spec.evaluation": {**EVALUATION, "format": "webdataset"}},
     {"spec.finetune": {"workers": {"group": "gpu", "replicas": 2}, "activeDeadlineSeconds": 3600}},
     {"spec.labels": None, "spec.evaluation": None, "spec.runtime": None},

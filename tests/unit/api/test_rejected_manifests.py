@@ -120,6 +120,12 @@ RUN = [
     ("spec.selection.seed", -1, f"{SELECTION}.seed", "is below 0", "to 4294967295"),
     # labels, finetune, evaluation
     ("spec.labels", {"uri": "l.csv", "format": "csv", "sha256": "abc"}, "spec.labels.sha256", "not a sha256", "64"),
+    ("spec.labels", {"uri": "l.json", "format": "labelstudio"}, "spec.labels.format", "is not a known value",
+     "Did you mean label-studio?"),
+    ("spec.labels", {"uri": "l.json", "format": "coco"}, "spec.labels.format", "is not a known value",
+     "Use csv or parquet or label-studio."),
+    ("spec.pool.labels", {"uri": "l.json", "format": "label-studio"}, "spec.pool.labels.format",
+     "is not a known value", "Use csv or parquet."),
     ("spec.finetune", {"epochs": 0}, "spec.finetune.epochs", "is below 1", "from 1 to 10000"),
     ("spec.finetune", {"recipe": "lora"}, "spec.finetune.recipe", "is not a known value", "full"),
     ("spec.evaluation", {"uri": "heldout", "format": "images"}, "spec.evaluation.labels", "is required", "Add it"),

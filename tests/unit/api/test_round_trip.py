@@ -59,7 +59,9 @@ optional_blocks = {
     "spec.embedding.weights": st.fixed_dictionaries({"uri": folders, "sha256": digests}),
     "spec.embedding.normalize": st.sampled_from(["none", "l2", "standardize"]),
     "spec.finetune": st.fixed_dictionaries({}, optional={"epochs": st.integers(1, 10_000)}),
-    "spec.labels": st.fixed_dictionaries({"uri": folders, "format": st.just("csv")}, optional={"sha256": digests}),
+    "spec.labels": st.fixed_dictionaries(
+        {"uri": folders, "format": st.sampled_from(["csv", "parquet", "label-studio"])}, optional={"sha256": digests}
+    ),
     "spec.runtime": st.just(RUNTIME),
     "spec.cluster": st.just({**CLUSTER, "workers": [WORKERS]}),
     "spec.policy": st.fixed_dictionaries({}, optional={"ttlSecondsAfterFinished": st.integers(0, 1000)}),

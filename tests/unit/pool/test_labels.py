@@ -10,7 +10,8 @@ from helpers.pools import parquet_bytes
 from helpers.s3_server import S3Server
 
 from afray.errors import IntegrityError, PoolError
-from afray.pool.labels import check_known, read_labels
+from afray.pool.answers import Answers
+from afray.pool.labels import check_known, read_answers, read_labels
 from afray.storage.store import ObjectMissing, Store
 
 
@@ -20,10 +21,18 @@ class FileAt:
     format: str
 
 
-def read(folder: Path, content: bytes, kind: str = "csv", sha256: str | None = None) -> dict[str, str]:
+def store(folder: Path, content: bytes, kind: str) -> FileAt:
     path = folder / f"labels.{kind}"
     path.write_bytes(content)
-    return read_labels(FileAt(str(path), kind), sha256=sha256)
+    return FileAt(str(path), kind)
+
+
+def read(folder: Path, content: bytes, kind: str = "csv") -> dict[str, str]:
+    return read_labels(store(folder, content, kind))
+
+
+def answers(folder: Path, content: bytes, kind: str = "csv", sha256: str | None = None) -> Answers:
+    return read_answers(store(folder, content, kind), sha256=sha256)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_csv_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> No
         (b"name,label\na,b\n", "column id is missing; found: 'name', 'label'"),
         (b"id;label\na;b\n", "column id is missing; found: 'id;label'.*commas"),
         (b"id,label,label\na,b,c\n", "column label is there twice"),
-        (b"id,label\na,cat\n\na,dog\n", r"line 4: id 'a' has label 'dog', and 'cat' further up"),
+        (b"id,label\na,cat\n\na,dog\n", r"line 4: id 'a' has label 'dog', and label 'cat' further up"),
         (b"id,label\na,\n", r"line 2: the label of 'a' is empty"),
         (b"id,label\na,  \n", r"line 2: the label of 'a' is empty"),
         (b"id,label\n,cat\n", r"line 2: the id is empty"),
@@ -89,13 +98,71 @@ def test_parquet_gives_labels_by_id_as_text(ids: object, labels: object, tmp_pat
     assert read(tmp_path, content, "parquet") == {"7": "0", "8": "1"}
 
 
+STATUSES = b"status,id,label\nlabelled,a,cat\n,b,dog\nskipped,c,\nunsure,d,\nskipped,e,cat\n"
+
+
+def test_a_status_says_which_rows_were_looked_at_without_getting_a_label(tmp_path: Path) -> None:
+    found = answers(tmp_path, STATUSES)
+
+    assert found == Answers(
+        labels={"a": "cat", "b": "dog"}, skipped=frozenset({"c", "e"}), unsure=frozenset({"d"}), listed=5
+    )
+    assert found.ids == ("a", "b", "c", "d", "e")
+
+
+def test_a_status_may_be_in_a_table_too(tmp_path: Path) -> None:
+    content = parquet_bytes(
+        {
+            "id": [7, 8, 9],
+            "label": pa.array(["cat", None, None]),
+            "status": pa.array([None, "skipped", "unsure"]).dictionary_encode(),
+        }
+    )
+
+    assert answers(tmp_path, content, "parquet") == Answers(
+        labels={"7": "cat"}, skipped=frozenset({"8"}), unsure=frozenset({"9"}), listed=3
+    )
+
+
+def test_without_a_status_every_row_is_labelled(tmp_path: Path) -> None:
+    found = answers(tmp_path, b"id,label\na,cat\nb,skipped\n")
+
+    assert found == Answers(labels={"a": "cat", "b": "skipped"}, listed=2)
+
+
+def test_the_status_of_labels_known_beforehand_means_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, b"id,label,status,status\na,cat,archived,skipped\n") == {"a": "cat"}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"id,label,status\na,cat,Skipped\n", "line 2: the status of 'a' is 'Skipped'. Use labelled, skipped, unsure"),
+        (b"id,label,status\na,,labelled\n", "line 2: the label of 'a' is empty"),
+        (b"id,label,status\na,,\n", "line 2: the label of 'a' is empty"),
+        (b"id,label,status\n,,skipped\n", "line 2: the id is empty"),
+        (b"id,label,status\na,cat,\na,,skipped\n", "line 3: id 'a' has status skipped, and label 'cat' further up"),
+        (b"id,label,status\na,,unsure\na,,skipped\n", "line 3: id 'a' has status skipped, and status unsure further"),
+        (b"id,label,status,status\na,cat,,\n", "column status is there twice"),
+        (b"id,status\na,skipped\n", "column label is missing"),
+        (b"id,label,status\na,,skipped\nb,,unsure\n", r"no labels in it \(2 rows are skipped or unsure\)"),
+        (b"id,label\n", "no labels in it. Add"),
+    ],
+)
+def test_answers_that_cannot_be_trusted_are_refused_where_they_are_wrong(
+    content: bytes, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PoolError, match=rf"labels\.csv.*{complaint}"):
+        answers(tmp_path, content)
+
+
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
         ({"id": ["a"], "class": ["x"]}, "column label is missing; found: 'id', 'class'"),
         ({"id": ["a"], "label": [0.5]}, "column label is double"),
         ({"id": ["a"], "label": pa.array([None], pa.string())}, "row 0: the label of 'a' is empty"),
-        ({"id": ["a", "a"], "label": ["x", "y"]}, "row 1: id 'a' has label 'y', and 'x' further up"),
+        ({"id": ["a", "a"], "label": ["x", "y"]}, "row 1: id 'a' has label 'y', and label 'x' further up"),
         ({"id": pa.array([], pa.string()), "label": pa.array([], pa.string())}, "no labels in it"),
     ],
 )
@@ -112,12 +179,14 @@ def test_a_csv_is_no_parquet(tmp_path: Path) -> None:
 def test_a_digest_that_fits_is_accepted_in_any_case(tmp_path: Path) -> None:
     content = b"id,label\na,b\n"
 
-    assert read(tmp_path, content, sha256=hashlib.sha256(content).hexdigest().upper()) == {"a": "b"}
+    found = answers(tmp_path, content, sha256=hashlib.sha256(content).hexdigest().upper())
+
+    assert found.labels == {"a": "b"}
 
 
 def test_other_bytes_than_the_spec_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"its sha256 is [0-9a-f]{64}, and the spec says 0{64}"):
-        read(tmp_path, b"id,label\na,b\n", sha256="0" * 64)
+        answers(tmp_path, b"id,label\na,b\n", sha256="0" * 64)
 
 
 def test_a_missing_file_is_an_error_of_the_store(tmp_path: Path) -> None:

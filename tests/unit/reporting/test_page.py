@@ -249,6 +249,15 @@ def test_evaluation_shows_both_figures_with_seeds_and_its_limits() -> None:
     assert "a small supervised CNN in place of" in words
 
 
+def test_without_random_labels_the_probe_stands_alone() -> None:
+    parsed = Page(page.render(make_report(evaluation=reports.make_evaluation_without_random_labels())))
+    words = parsed.words.replace("\u00a0", " ")
+    assert "Labels are known for the selected rows only, so there is nothing to draw random labels from." in words
+    assert "Labels Accuracy Notes Selected 78.1 % Full finetune" in words
+    assert "random mean" not in words
+    assert not [attributes for attributes in parsed.attributes("svg") if "Accuracy" in attributes.get("aria-label", "")]
+
+
 def test_a_cross_validated_finetune_is_called_biased() -> None:
     evaluation = reports.make_evaluation()
     assert evaluation.finetune is not None

@@ -81,7 +81,13 @@ def test_the_same_run_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [reports.make_report_data(), reports.make_report_data(boundary=0, evaluation=Evaluation())]
+    "data",
+    [
+        reports.make_report_data(),
+        reports.make_report_data(boundary=0, evaluation=Evaluation()),
+        reports.make_report_data(evaluation=reports.make_evaluation_without_random_labels()),
+    ],
+    ids=["all", "bare", "no random labels"],
 )
 def test_a_report_survives_its_file(data: summary.ReportData) -> None:
     built = summary.build_report(data)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from helpers import reports
 
@@ -14,10 +16,16 @@ def make_probe(selected: float, *random: float, spread: float | None = None) -> 
         labels=10,
         selected=selected,
         random=tuple(RandomDraw(seed=seed, accuracy=accuracy) for seed, accuracy in enumerate(random)),
-        random_mean=sum(random) / len(random),
+        random_mean=sum(random) / len(random) if random else None,
         random_sd=spread,
         test_rows=100,
     )
+
+
+def make_axis(probe: LinearProbe) -> tuple[Callable[[float], float], tuple[float, float]]:
+    axis = wording.probe_axis(probe)
+    assert axis is not None
+    return axis
 
 
 @pytest.mark.parametrize(
@@ -62,14 +70,23 @@ def test_a_loss_against_random_is_called_one() -> None:
     assert "2.0 points below as many random labels (72.0 %)" in verdict
 
 
+def test_without_random_labels_the_verdict_compares_with_nothing() -> None:
+    verdict = wording.verdict(make_report(evaluation=Evaluation(probe=make_probe(0.781)))).replace("\u00a0", " ")
+    assert verdict.endswith("With them a linear probe is right on 78.1 % of the held-out rows.")
+
+
+def test_without_random_labels_there_is_no_strip_to_draw() -> None:
+    assert wording.probe_axis(make_probe(0.781)) is None
+
+
 def test_the_probe_axis_orders_accuracies_and_ends_within_zero_and_one() -> None:
-    scale, ends = wording.probe_axis(make_probe(0.995, 0.9, 0.94, spread=0.028))
+    scale, ends = make_axis(make_probe(0.995, 0.9, 0.94, spread=0.028))
     assert 0 < scale(0.9) < scale(0.94) < scale(0.995) < wording.STRIP_WIDTH
     assert ends[1] == 1.0
     assert 0 <= ends[0] < 0.892
 
 
 def test_equal_accuracies_have_an_axis_too() -> None:
-    scale, ends = wording.probe_axis(make_probe(0.5, 0.5))
+    scale, ends = make_axis(make_probe(0.5, 0.5))
     assert ends[0] < 0.5 < ends[1]
     assert 0 < scale(0.5) < wording.STRIP_WIDTH
