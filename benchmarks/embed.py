@@ -4,12 +4,13 @@
     python benchmarks/embed.py --images ~/.cache/afray/fashion-mnist/images --size 64 --count 10000
 
 The bar: images per second of the loop >= 0.9 / (model + decode CPU-seconds per image), all of one run, one thread.
-The parts are measured before and after the loop, because the speed of a shared machine drifts; their mean counts.
+Model, loop and decoding are measured in short rounds, because the speed of a shared machine drifts; medians count.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import statistics
 import time
@@ -23,15 +24,12 @@ import torch
 from PIL import Image
 
 from afray.api.embedding import EmbeddingSpec
+from afray.embedding.decode import decode_image
 from afray.embedding.determinism import pin_threads
 from afray.embedding.encoders import Encoder, load_encoder
 from afray.embedding.engine import embed_rows
-from afray.embedding.feeding import decode_rows
 from afray.embedding.rules import DecodeRules
 from afray.pool.rows import ROW_SCHEMA
-
-PARTS_SECONDS = 4.0
-"""How long each part is measured, each time."""
 
 
 @dataclass(frozen=True)
@@ -62,22 +60,47 @@ def index_part(count: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=ROW_SCHEMA)
 
 
-def cpu_seconds_per_image(step: Callable[[], int]) -> float:
-    """CPU-seconds of this process per image; `step` does some and says how many."""
-    step()
-    images, started = 0, time.process_time()
-    while time.process_time() - started < PARTS_SECONDS:
-        images += step()
-    return (time.process_time() - started) / images
+@dataclass(frozen=True)
+class Round:
+    """CPU-milliseconds per image of model and decoding, each alone, and of the loop; and the loop by the clock."""
+
+    model: float
+    decode: float
+    loop: float
+    loop_wall: float
+    waiting: float
 
 
-def measure_parts(encoder: Encoder, reader: Files, rules: DecodeRules, batch_size: int) -> tuple[float, float]:
-    """Model and decode CPU-seconds per image, each alone."""
-    batch = torch.rand(batch_size, rules.image_size, rules.image_size, 3).permute(0, 3, 1, 2)
-    slots = np.empty((min(256, len(reader.contents)), rules.image_size, rules.image_size, 3), np.float32)
-    model = cpu_seconds_per_image(lambda: len(encoder.encode(batch)))
-    decode = cpu_seconds_per_image(lambda: len(decode_rows(reader, rules, range(len(slots)), slots)[0]))
-    return model, decode
+def cpu_milliseconds(work: Callable[[], object], images: int) -> float:
+    started = time.process_time()
+    work()
+    return (time.process_time() - started) / images * 1e3
+
+
+def run_round(encoder: Encoder, contents: list[bytes | Path], rules: DecodeRules, batch: int, threads: int) -> Round:
+    """One burst of each, so that a change in the speed of the machine meets all three alike."""
+    reader, count = Files(contents), len(contents)
+    images = torch.rand(batch, rules.image_size, rules.image_size, 3).permute(0, 3, 1, 2)
+
+    def run_model() -> None:
+        for _ in range(0, count, batch):
+            encoder.encode(images)
+
+    def run_decode() -> None:
+        for position in range(count):
+            content = reader.read(position)
+            hashlib.sha256(content).hexdigest()
+            decode_image(content, rules)
+
+    model = cpu_milliseconds(run_model, -(-count // batch) * batch)
+    timings = embed_rows(encoder, index_part(count), reader, rules, batch_size=batch, threads=threads).timings
+    return Round(
+        model=model,
+        decode=cpu_milliseconds(run_decode, count),
+        loop=timings.cpu_seconds / count * 1e3,
+        loop_wall=timings.wall_seconds / count * 1e3,
+        waiting=timings.waiting_seconds / timings.wall_seconds,
+    )
 
 
 def main() -> None:
@@ -87,6 +110,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="decode threads")
     options = parser.parse_args()
 
@@ -97,28 +121,25 @@ def main() -> None:
     else:
         contents = synthetic_images(options.count)
     spec = EmbeddingSpec(model=options.model, image_size=options.size, batch_size=options.batch, device="cpu")
-    reader, rules = Files(contents), DecodeRules(image_size=options.size)
-    encoder = load_encoder(spec)
+    rules, encoder = DecodeRules(image_size=options.size), load_encoder(spec)
+    per_round = len(contents) // options.rounds // options.batch * options.batch
+    assert per_round > 0, "give more images, smaller batches or fewer rounds"
+    chunks = [contents[n * per_round :][:per_round] for n in range(options.rounds)]
+    run_round(encoder, chunks[0][: options.batch], rules, options.batch, options.threads)  # warm-up
+    rounds = [run_round(encoder, chunk, rules, options.batch, options.threads) for chunk in chunks]
 
-    before = measure_parts(encoder, reader, rules, options.batch)
-    timings = embed_rows(
-        encoder, index_part(len(contents)), reader, rules, batch_size=options.batch, threads=options.threads
-    ).timings
-    after = measure_parts(encoder, reader, rules, options.batch)
+    def median(fact: Callable[[Round], float]) -> float:
+        return statistics.median(map(fact, rounds))
 
-    model, decode = (statistics.fmean(pair) for pair in zip(before, after, strict=True))
-    rate = timings.rows / timings.wall_seconds
-    print(f"images                     {timings.rows} of {options.size} px, batch {options.batch}, 1 core")
-    print(f"model  CPU-ms per image    {model * 1e3:.3f}   (before {before[0] * 1e3:.3f}, after {after[0] * 1e3:.3f})")
-    print(f"decode CPU-ms per image    {decode * 1e3:.3f}   (before {before[1] * 1e3:.3f}, after {after[1] * 1e3:.3f})")
-    print(f"loop   CPU-ms per image    {timings.cpu_seconds / timings.rows * 1e3:.3f}")
-    print(f"loop   images per second   {rate:.1f}")
-    print(f"of 1 / (model + decode)    {rate * (model + decode):.3f}   bar 0.9, on an idle core")
-    print(
-        f"same in CPU-seconds        {(model + decode) / (timings.cpu_seconds / timings.rows):.3f}   also on a busy one"
-    )
-    print(f"of 1 / model               {rate * model:.3f}")
-    print(f"waiting for pixels         {timings.waiting_seconds / timings.wall_seconds:.1%} of the time")
+    print(f"{options.model}, {options.size} px, {options.rounds} rounds of {per_round} images; medians")
+    print(f"model  CPU-ms per image    {median(lambda r: r.model):.3f}")
+    print(f"decode CPU-ms per image    {median(lambda r: r.decode):.3f}")
+    print(f"loop   CPU-ms per image    {median(lambda r: r.loop):.3f}")
+    print(f"loop   images per second   {median(lambda r: 1e3 / r.loop_wall):.1f}")
+    print(f"loop / (model + decode)    {median(lambda r: (r.model + r.decode) / r.loop_wall):.3f}   bar 0.9, idle core")
+    print(f"same, loop in CPU-seconds  {median(lambda r: (r.model + r.decode) / r.loop):.3f}   also on a busy core")
+    print(f"loop / model               {median(lambda r: r.model / r.loop_wall):.3f}")
+    print(f"waiting for pixels         {median(lambda r: r.waiting):.1%} of the loop's time")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ nothing.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +70,13 @@ def embed_rows(
 
     Bad rows get a reason and zeros. What the reader raises about a whole store (Retryable and others) propagates.
     """
+    turns = threading.Lock() if encoder.device.type == "cpu" else nullcontext()
     feed = Feed(
         reader=reader,
         rules=rules,
         batch_size=batch_size,
         threads=threads,
+        turns=turns,
         is_pinned=encoder.device.type == "cuda",
     )
     vectors = np.zeros((part.num_rows, encoder.dim), dtype=np.float32)
@@ -81,7 +85,8 @@ def embed_rows(
     started, cpu_started = time.perf_counter(), time.process_time()
     for batch in feed.batches(part.num_rows):
         entered = time.perf_counter()
-        features = encoder.encode(batch.images)
+        with turns:
+            features = encoder.encode(batch.images)
         vectors[batch.rows.start : batch.rows.stop] = features[: len(batch.rows)].numpy()
         model_seconds += time.perf_counter() - entered
         decode_seconds += batch.decode_cpu_seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,9 @@ EMBEDDED_SCHEMA = pa.schema(
     ]
 )
 """One row per row of the part, in its order."""
+
+
+ADDRESS = ("pool_id", "id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,10 @@ def judge_vectors(
 def tabulate(part: pa.Table, outcomes: Sequence[RowOutcome]) -> pa.Table:
     """EMBEDDED_SCHEMA of a part of the index and the outcomes of its rows, in order."""
     assert part.num_rows == len(outcomes), (part.num_rows, len(outcomes))
-    addresses = part.select(["pool_id", "id"])
-    found = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=pa.schema(list(EMBEDDED_SCHEMA)[2:]))
-    columns = [*addresses.columns, *found.columns]
-    return pa.Table.from_arrays(columns, schema=EMBEDDED_SCHEMA)
+    addresses = [part[name].cast(EMBEDDED_SCHEMA.field(name).type) for name in ADDRESS]
+    facts = [
+        pa.array([getattr(outcome, field.name) for outcome in outcomes], field.type)
+        for field in EMBEDDED_SCHEMA
+        if field.name not in ADDRESS
+    ]
+    return pa.Table.from_arrays([*addresses, *facts], schema=EMBEDDED_SCHEMA)
