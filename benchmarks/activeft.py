@@ -46,7 +46,7 @@ def step(features: F32) -> list[Bar]:
 
 
 def exact(features: F32) -> list[Bar]:
-    """Bar 12, cost: integer sums over float32 sums, all else equal; a bar of our own: over a step with nothing exact."""
+    """Bar 12, cost: integer sums over float32 sums, all else equal; our own bar: over a step with nothing exact."""
     shard, field = Shard(0, features), _field(features)
     with threadpool_limits(1):
         timings = harness.measure(
