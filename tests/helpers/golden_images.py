@@ -74,6 +74,11 @@ def _narrow() -> Iterator[Golden]:
     light = 255.0 - cmyk[..., 3:]
     pixels = (light - np.rint(cmyk[..., :3] * light / 255)).transpose(2, 0, 1) / 255
     yield Golden(name="cmyk.tif", content=image_files.tiff(cmyk, photometric=5), pixels=pixels)
+    y, blue, red = (rgb[..., channel].astype(np.float64) for channel in range(3))
+    blue, red = blue - 128, red - 128
+    pixels = np.stack([y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue])
+    content = image_files.tiff(rgb, photometric=6)
+    yield Golden(name="ycbcr.tif", content=content, pixels=np.clip(pixels / 255, 0, 1), tolerance=2 / 255)
 
 
 def _transparent() -> Iterator[Golden]:
@@ -90,6 +95,10 @@ def _transparent() -> Iterator[Golden]:
     content = image_files.png(grey, image_files.GREY, transparency=b"\0\2")
     pixels = _over_background(np.repeat(grey[..., None], 3, axis=2), np.where(grey == 2, 0, 255))
     yield Golden(name="l-transparent-level.png", content=content, pixels=pixels)
+    colours = _levels(4, 3, seed=8)
+    content = image_files.png(colours[grey], image_files.RGB, transparency=colours[2].astype(">u2").tobytes())
+    pixels = _over_background(colours[grey], np.where(grey == 2, 0, 255))
+    yield Golden(name="rgb-transparent-colour.png", content=content, pixels=pixels)
 
 
 def _wide() -> Iterator[Golden]:
@@ -101,6 +110,8 @@ def _wide() -> Iterator[Golden]:
     yield Golden(name="16-big.tif", content=image_files.tiff(words, ">"), pixels=unit)
     yield Golden(name="16.pgm", content=image_files.pgm16(words), pixels=unit)
     twelve = words >> 4
+    content = image_files.tiff(twelve, packs_12_bits=True)
+    yield Golden(name="12-packed.tif", content=content, pixels=_grey(twelve / 4095))
     pixels = _grey(np.clip((twelve - 1000.0) / 2000.0, 0, 1))
     content = image_files.tiff(twelve)
     yield Golden(name="16-declared.tif", content=content, pixels=pixels, pixel_range=(1000.0, 3000.0))

@@ -81,12 +81,16 @@ def _scanlines(samples: Array, bits: int) -> bytes:
     return b"".join(b"\0" + row.tobytes() for row in packed)
 
 
-def tiff(samples: Array, order: Order = "<", *, photometric: int = 1, orientation: int = 1) -> bytes:
-    """An uncompressed TIFF of (H, W) or (H, W, C) samples of any integer or float type."""
+def tiff(
+    samples: Array, order: Order = "<", *, photometric: int = 1, orientation: int = 1, packs_12_bits: bool = False
+) -> bytes:
+    """An uncompressed TIFF of (H, W) or (H, W, C) samples of any integer or float type; H W even to pack 12 bits."""
     height, width = samples.shape[:2]
     depth = samples.shape[2] if samples.ndim == 3 else 1
     pixels = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
     bits, kind = 8 * samples.dtype.itemsize, {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    if packs_12_bits:
+        bits, pixels = 12, _pack_12_bits(samples)
     short, long = 3, 4
     entries = [
         (256, long, [width]),
@@ -114,6 +118,11 @@ def tiff(samples: Array, order: Order = "<", *, photometric: int = 1, orientatio
             packed = place
         directory += struct.pack(f"{order}HHI", tag, width_of_value, len(content)) + packed.ljust(4, b"\0")
     return tiff_header(order) + directory + struct.pack(f"{order}I", 0) + overflow + pixels
+
+
+def _pack_12_bits(samples: Array) -> bytes:
+    pairs = samples.astype(np.int64).reshape(-1, 2)
+    return b"".join(int((first << 12) | second).to_bytes(3, "big") for first, second in pairs)
 
 
 def gif(frames: Sequence[Array], palette: Array) -> bytes:
