@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,16 +83,17 @@ def embed_rows(
     outcomes: list[RowOutcome] = []
     decode_seconds = model_seconds = 0.0
     started, cpu_started = time.perf_counter(), time.process_time()
-    for batch in feed.batches(part.num_rows):
-        entered = time.perf_counter()
-        with turns:
-            features = encoder.encode(batch.images)
-        vectors[batch.rows.start : batch.rows.stop] = features[: len(batch.rows)].numpy()
-        model_seconds += time.perf_counter() - entered
-        decode_seconds += batch.decode_cpu_seconds
-        outcomes += batch.outcomes
-        if progress is not None:
-            progress(len(outcomes))
+    with closing(feed.batches(part.num_rows)) as batches:
+        for batch in batches:
+            with turns:
+                entered = time.perf_counter()
+                features = encoder.encode(batch.images)
+                model_seconds += time.perf_counter() - entered
+            vectors[batch.rows.start : batch.rows.stop] = features[: len(batch.rows)].numpy()
+            decode_seconds += batch.decode_cpu_seconds
+            outcomes += batch.outcomes
+            if progress is not None:
+                progress(len(outcomes))
     wall_seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     outcomes = judge_vectors(vectors, outcomes, NOT_FINITE, rejects_zero_vectors=rejects_zero_vectors)
     timings = Timings(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ class Feed:
     is_pinned: bool = False
     """Buffers in page-locked memory, for a CUDA device."""
 
-    def batches(self, row_count: int) -> Iterator[Batch]:
+    def batches(self, row_count: int) -> Generator[Batch]:
         """All rows in order, in batches cut from `row_count` alone. Raises what the reader raises for whole stores."""
         buffers = deque(self._make_buffer() for _ in range(LOOK_AHEAD + 1))
         pending: deque[tuple[range, Tensor, list[Future[TaskResult]]]] = deque()

@@ -207,6 +207,22 @@ def test_reading_stays_a_bounded_number_of_batches_ahead_of_the_model() -> None:
     assert sorted(reader.reads) == list(range(80))
 
 
+def test_reads_run_side_by_side_even_where_decoding_takes_turns() -> None:
+    @dataclass
+    class Meeting(Contents):
+        """Answers a read only once three others are under way."""
+
+        met: threading.Barrier = field(default_factory=lambda: threading.Barrier(4, timeout=30))
+
+        def read(self, position: int) -> bytes:
+            self.met.wait()
+            return super().read(position)
+
+    rows = photos(64)
+    result = embed(rows, threads=4, batch_size=32, reader=Meeting(rows))
+    assert result.table["reason"].null_count == 64
+
+
 def test_progress_counts_rows_after_each_batch() -> None:
     done: list[int] = []
     embed_rows(
