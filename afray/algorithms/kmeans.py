@@ -6,6 +6,8 @@ centre to the direction of its rows' sum; repeat until nothing moves. A centre w
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def centres(shards: Shards, size: int, seed: int, compute: Compute, progress: Pr
     current = units.units(shards.take(start).astype(np.float64)).astype(np.float32)
     previous = None
     for done in range(1, ROUNDS + 1):
-        sums = np.sum(shards.map(sum_rows, current, compute), axis=0)
+        sums = functools.reduce(np.add, shards.map(sum_rows, current, compute))
         progress("core", done, ROUNDS)
         if previous is not None and np.array_equal(sums, previous):
             break

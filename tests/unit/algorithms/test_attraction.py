@@ -46,6 +46,13 @@ def test_equal_centres_leave_their_rows_to_the_lowest() -> None:
     assert np.flatnonzero(found.weights).tolist() == [0]
 
 
+def test_every_centre_of_many_tiles_wins_its_own_row() -> None:
+    features = synthetic.make(2 * attraction.TILE + 90, 20, dim=16)
+    found = pull(LocalShards(features), make_field(features, len(features)), Compute())
+    directions = found.vectors / found.weights[:, None]
+    np.testing.assert_allclose(directions, features, atol=1e-6)
+
+
 def test_a_sample_takes_part_alone() -> None:
     features = synthetic.small_pool("mixture", 3).features
     field, count = make_field(features, 5), len(features) // 2

@@ -42,6 +42,15 @@ def test_shards_threads_blocks_and_products_change_neither_rows_nor_ranks(method
 
 
 @pytest.mark.parametrize("method", ALONE)
+@pytest.mark.parametrize("budget", [1, 3])
+def test_a_pool_smaller_than_the_number_of_shards_is_no_special_case(method: Method, budget: int) -> None:
+    features = synthetic.small_pool("mixture", 0).features[:3]
+    expected = methods.select(method, LocalShards(features), budget, make_options()).rows
+    found = methods.select(method, LocalShards(features, shards=7), budget, make_options()).rows
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("method", ALONE)
 def test_another_seed_chooses_other_rows(method: Method) -> None:
     pool = synthetic.small_pool("mixture", 2)
     first, second = (methods.select(method, LocalShards(pool.features), 20, make_options(seed)).rows for seed in (0, 1))
