@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 
 import torch
+from harness import at_least, conclude, machine
+
 from afray.api.job import SelectionJob
 from afray.api.loading import load
 from afray.api.uris import resolve_uris
@@ -35,8 +37,6 @@ from afray.pool.readers import open_rows
 from afray.runtime.crew import Task
 from afray.runtime.embedding import EmbedPlan, describe_encoder, embed_part
 from afray.runtime.worker import WorkerContext
-
-from harness import at_least, conclude, machine
 
 IMAGES = 60_000
 SAMPLE = 2_048

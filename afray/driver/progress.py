@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 
 class Bar(Protocol):
@@ -43,8 +46,9 @@ class StageTime:
 class Stages:
     """The stages of one run, timed and shown."""
 
-    def __init__(self, display: Display) -> None:
-        self.display = display
+    def __init__(self, display: Display, on_end: Callable[[], None] = lambda: None) -> None:
+        """`on_end` is called after every stage."""
+        self.display, self._on_end = display, on_end
         self.times: list[StageTime] = []
 
     @contextmanager
@@ -58,3 +62,6 @@ class Stages:
                 yield bar, record
         finally:
             record.seconds = time.perf_counter() - started
+            found = " found finished" if record.resumed else ""
+            log.info("stage=%s rows=%s seconds=%.1f%s", name, record.rows, record.seconds, found)
+            self._on_end()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from afray.api.digest import spec_digest
 from afray.api.job import SelectionJob
+from afray.driver.logbook import logging_to
 from afray.driver.progress import Display, Stages
 from afray.storage.commits import Fence
 from afray.storage.ownership import Owner, Ownership, probe_conditional_create
@@ -112,4 +113,5 @@ def opened(
         probe_conditional_create(output)
         ownership = Ownership.acquire(output, settings.owner, spec_digest(job), attempt=settings.attempt)
         exits.enter_context(ownership)
-        yield Workspace(job, settings, output, ownership.fence, Stages(display), exits)
+        logbook = exits.enter_context(logging_to(output, ownership.epoch, display))
+        yield Workspace(job, settings, output, ownership.fence, Stages(display, logbook.save), exits)
