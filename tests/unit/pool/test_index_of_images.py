@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import pickle
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from helpers.pools import OpenFence, PoolAt, RecordingStore, png, write_images, write_objects
+from helpers.pools import OpenFence, PoolAt, RecordingStore, parquet_bytes, png, write_images, write_objects
 from helpers.s3_server import S3Server
 
 from afray.errors import IntegrityError, PoolError, StorageError
 from afray.pool.index import build_index
 from afray.pool.manifest import PoolIndex
 from afray.pool.rows import ROW_SCHEMA
+from afray.storage.commits import Blob
 from afray.storage.store import AccessDenied, ObjectInfo, Store
 
 NESTED_AND_ODD = [
@@ -118,25 +121,26 @@ def test_listing_again_gives_the_same_digest_however_the_rows_are_cut(any_source
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("change", ["another name", "another size", "other bytes", "one more", "one less"])
-def test_any_change_of_the_pool_changes_the_digest(change: str, tmp_path: Path) -> None:
-    def digest(name: str, objects: dict[str, bytes]) -> str:
-        source = Store.open(str(tmp_path / "pool"))
-        for entry in list(source.list()):
-            source.delete(entry.key)
-        write_objects(source, objects)
-        return build(source, Store.open(str(tmp_path / name))).digest
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pool: pool.overwrite("a.png", png(9)),
+        lambda pool: pool.overwrite("a.png", png(9, size=5)),
+        lambda pool: pool.overwrite("c.png", png(9)),
+        lambda pool: pool.delete("b.png"),
+        lambda pool: pool.create("bb.png", png(9)),
+    ],
+    ids=["other bytes", "another size", "the last row", "one less", "one more"],
+)
+def test_a_change_of_any_row_changes_the_digest(
+    change: Callable[[Store], object], source: Store, tmp_path: Path
+) -> None:
+    write_images(source, ["a.png", "b.png", "c.png"])
+    before = build(source, Store.open(str(tmp_path / "before"))).digest
 
-    objects = {"a.png": png(1), "b.png": png(2)}
-    changed = {
-        "another name": {"a.png": png(1), "c.png": png(2)},
-        "another size": {"a.png": png(1), "b.png": png(2, size=5)},
-        "other bytes": {"a.png": png(1), "b.png": png(3)},
-        "one more": {**objects, "c.png": png(3)},
-        "one less": {"a.png": png(1)},
-    }[change]
+    change(source)
 
-    assert digest("one", objects) != digest("two", changed)
+    assert build(source, Store.open(str(tmp_path / "after"))).digest != before
 
 
 def test_a_finished_index_is_reused_without_a_look_at_the_pool(source: Store, output: Store) -> None:
@@ -221,4 +225,15 @@ def test_a_part_that_was_altered_is_not_trusted(source: Store, output: Store) ->
     output.overwrite(index.parts[0].key, bytes(content))
 
     with pytest.raises(IntegrityError, match="part-00000"):
+        index.read_part(0)
+
+
+def test_a_part_of_another_make_is_not_trusted(source: Store, output: Store) -> None:
+    write_images(source, ["a.png"])
+    foreign = parquet_bytes({"id": ["a.png"]})
+    output.create("foreign", foreign)
+    blob = Blob("foreign", hashlib.sha256(foreign).hexdigest(), len(foreign))
+    index = dataclasses.replace(build(source, output), parts=(blob,))
+
+    with pytest.raises(IntegrityError, match="not a part of an index"):
         index.read_part(0)
