@@ -66,7 +66,7 @@ def _load_lite0(spec: EmbeddingSpec, environment: Mapping[str, str] | None) -> B
         mean=lite0.MEAN,
         std=lite0.STD,
         weights_digest=weights.digest_tensors(network.state_dict()),
-        library="lite0 1",
+        library="afray",
     )
 
 
