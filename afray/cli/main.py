@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from afray import __version__
+from afray.cli.bench import bench
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
 from afray.cli.run import run
@@ -24,6 +25,7 @@ app.command()(run)
 app.command()(validate)
 app.command()(verify)
 app.command()(report)
+app.command()(bench)
 
 
 def _show_version(asked: bool) -> None:

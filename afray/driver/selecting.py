@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,9 +52,14 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar) -> Selection
 
 
 def make_options(spec: SelectionSpec, pool: EmbeddedPool, budget: int) -> SelectionOptions:
-    """The spec in the words of the algorithms."""
-    core, is_given = spec.core, spec.core.method == "given"
-    given = find_given_cores(core, pool, budget) if is_given else None
+    """The spec in the words of the algorithms, for a budget of rows."""
+    given = find_given_cores(spec.core, pool, budget) if spec.core.method == "given" else None
+    return replace(describe_methods(spec), core_size=count_cores(spec, budget), given_cores=given)
+
+
+def describe_methods(spec: SelectionSpec) -> SelectionOptions:
+    """What the spec says about methods, whatever the pool and the budget are."""
+    core = spec.core
     return SelectionOptions(
         seed=spec.seed,
         activeft=ActiveFTOptions(
@@ -61,8 +68,6 @@ def make_options(spec: SelectionSpec, pool: EmbeddedPool, budget: int) -> Select
             rows_per_step=None if core.rows_per_step == "auto" else core.rows_per_step,
         ),
         core_method=core.method,
-        core_size=count_cores(spec, budget),
-        given_cores=given,
         bilaf=BilafOptions(
             mode=spec.boundary.mode,
             removal_ratio=spec.denoise.removal_ratio,

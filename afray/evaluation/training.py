@@ -1,7 +1,7 @@
 """One training of a classifier on labelled images: a plain torch loop, alone or as one of several replicas.
 
 All replicas walk through the same shuffled rows and augmentations, each takes its share of every batch, and gradients
-are summed over the whole batch: their number changes rounding and speed, nothing else.
+are summed over the whole batch: their number changes rounding and speed, and what dropout drops.
 """
 
 from __future__ import annotations

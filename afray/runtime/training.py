@@ -46,10 +46,11 @@ CHECKPOINT_SECONDS = 3.0
 """Epochs shorter than this share a checkpoint: what is lost with a worker costs less than writing more of them."""
 POLL_SECONDS = 1.0
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads that wait for each other sleep: where cores are shared or throttled, spinning made training 5 times slower."""
+"""Threads that wait for each other sleep: on shared or throttled cores, spinning made training 5 times slower."""
 FOLDER = "finetune"
 """Folder of the output that holds checkpoints and progress; of no use once the result is committed."""
 STATE = "state.pt"
+PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ def _fit(trainer: TorchTrainer, folder: Store, progress: Callable[[Report], None
         running = thread.submit(trainer.fit)
         while not running.done():
             wait([running], timeout=POLL_SECONDS)
-            report = _read_progress(folder)
+            report = read_progress(folder)
             if report is not None and report != shown:
                 progress(report)
                 shown = report
@@ -157,10 +158,8 @@ def _cause(error: TrainingFailedError) -> AfrayError:
     )
 
 
-PROGRESS = "progress.json"
-
-
-def _read_progress(folder: Store) -> Report | None:
+def read_progress(folder: Store) -> Report | None:
+    """How far the run whose folder this is has come; None before its first epoch."""
     try:
         return Report(**json.loads(folder.read(PROGRESS)))
     except ObjectMissing:

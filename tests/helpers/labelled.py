@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -57,18 +53,3 @@ class TinyEncoder(nn.Module):
         maps = functional.relu(self.normalisation(self.convolution(images)))
         pooled: Tensor = self.dropout(maps.mean((2, 3)))
         return pooled
-
-
-class WatchedEncoder(TinyEncoder):
-    """Appends the id of its process to a file for every training batch, and takes its time over it."""
-
-    def __init__(self, diary: str) -> None:
-        super().__init__()
-        self.diary = diary
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.training:
-            with Path(self.diary).open("a") as file:
-                file.write(f"{os.getpid()}\n")
-            time.sleep(0.05)
-        return super().forward(images)

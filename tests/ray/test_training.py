@@ -1,83 +1,88 @@
-"""Ray Train changes nothing about a finetune, whatever is killed on the way."""
+"""Ray Train changes nothing about a finetune, whatever is killed on the way. One story: each start costs seconds."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-from collections.abc import Iterator
-from functools import partial
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import ray
 import torch
-from helpers import labelled
-from helpers.labelled import WatchedEncoder, coloured_images
+from helpers.finetuning import BATCHES, EPOCHS, NAME, run_on_ray, train_without_ray
+from helpers.s3_server import running_s3_server
 
 from afray.evaluation.checkpoint import Checkpoint
-from afray.evaluation.finetune import Finetune, FinetuneResult, Report, Task
-from afray.evaluation.training import Recipe
-from afray.runtime.session import ray_session
-from afray.runtime.training import TrainingJob, TrainingWorkers, finetune
+from afray.runtime.training import FOLDER, read_progress
 from afray.storage.store import Store
 
-pytestmark = pytest.mark.ray
-
-EPOCHS, BATCHES = 12, 3
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _session() -> Iterator[None]:
-    ray.cloudpickle.register_pickle_by_value(labelled)
-    with ray_session(2):
-        yield
-    ray.cloudpickle.unregister_pickle_by_value(labelled)
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
+WAIT_SECONDS = 300
+TESTS = Path(__file__).parent.parent
 
 
-def job(diary: Path) -> TrainingJob:
-    return TrainingJob(
-        make_encoder=partial(WatchedEncoder, str(diary)),
-        selected=coloured_images(30),
-        evaluation=coloured_images(90, seed=1),
-        recipe=Recipe(epochs=EPOCHS, batch_size=10),
-        checkpoint_seconds=0,
-    )
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
-def train_here(work: TrainingJob) -> tuple[FinetuneResult, dict[str, torch.Tensor]]:
-    """The same finetune without Ray, by as many threads as a training worker has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    task = Task(
-        make_encoder=work.make_encoder, selected=coloured_images(30), evaluation=work.evaluation, recipe=work.recipe
-    )
+def pids(diary: Path) -> list[int]:
+    """The training worker of each batch so far."""
+    return [int(line) for line in diary.read_text().splitlines()] if diary.exists() else []
+
+
+def is_past(folder: Store, epochs: int) -> bool:
+    report = read_progress(folder)
+    return report is not None and report.done >= epochs
+
+
+def is_running(pid: int) -> bool:
     try:
-        return Finetune(task, start=None, keep=lambda _checkpoint, _report: None).run()
-    finally:
-        torch.set_num_threads(before)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
-def test_a_killed_training_worker_is_replaced_and_the_result_is_as_without_ray(tmp_path: Path) -> None:
-    expected, weights = train_here(job(tmp_path / "here"))
+@pytest.mark.s3
+def test_a_finetune_outlives_its_driver_and_a_worker_and_two_replicas_train_as_one(tmp_path: Path) -> None:
     diary = tmp_path / "diary"
-    killed: list[int] = []
-    seen: list[int] = []
+    with running_s3_server() as server:
+        output = Store.open(server.new_bucket(), environment=server.environment)
+        run_driver_until(4, output, diary, server.environment)
+        before = len(pids(diary))
 
-    def kill_once(report: Report) -> None:
-        seen.append(report.done)
-        if not killed and report.done >= 3:
-            killed.append(int(diary.read_text().splitlines()[-1]))
-            os.kill(killed[0], signal.SIGKILL)
+        def kill_worker() -> None:
+            wait_until(lambda: len(pids(diary)) - before > 2 * 2 * BATCHES)
+            os.kill(pids(diary)[-1], signal.SIGKILL)
 
-    model = finetune(
-        "job", job(diary), output=Store.open(str(tmp_path / "out")), workers=TrainingWorkers(), progress=kill_once
-    )
+        killer = threading.Thread(target=kill_worker)
+        killer.start()
+        model = run_on_ray(diary, output, replicas=2)
+        killer.join()
 
-    assert killed
+    after = pids(diary)[before:]
+    assert len(set(after)) == 4, "the two training workers were not replaced by two others"
+    # Two replicas, at most one epoch lost to each of the two kills.
+    assert len(after) <= 2 * BATCHES * (EPOCHS - 4 + 2), "finished epochs were trained again"
+    expected, weights = train_without_ray(tmp_path / "here")
     assert model.result.metrics == expected.metrics
-    trained = Checkpoint.from_bytes(model.state).model
-    assert [name for name in weights if not torch.equal(trained[name], weights[name])] == []
-    pids = diary.read_text().splitlines()
-    assert len(set(pids)) == 2
-    assert len(pids) < EPOCHS * BATCHES + 3 * BATCHES, "finished epochs were trained again"
-    assert seen == sorted(seen)
+    for name, trained in Checkpoint.from_bytes(model.state).model.items():
+        torch.testing.assert_close(trained, weights[name], rtol=1e-3, atol=1e-5)
+
+
+def run_driver_until(epochs: int, output: Store, diary: Path, environment: Mapping[str, str]) -> None:
+    """Start a finetune by a process of its own, and kill that after some epochs; Ray's processes end with it."""
+    command = [sys.executable, "-m", "helpers.finetuning", output.uri, str(diary), json.dumps(dict(environment))]
+    driver = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
+    folder = output.child(f"{FOLDER}/{NAME}")
+    wait_until(lambda: driver.poll() is not None or is_past(folder, epochs))
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL, "the driver was too quick, or failed"
+    wait_until(lambda: not any(is_running(pid) for pid in set(pids(diary))))
