@@ -44,19 +44,16 @@ class StoreFiles(FileSystemHandler):  # type: ignore[misc]
         return [self._inspect(self.normalize_path(path)) for path in paths]
 
     def get_file_info_selector(self, selector: FileSelector) -> list[FileInfo]:
-        """What lies in a folder."""
+        """What lies in a folder; folders come before what is in them, as copying them needs it."""
         folder = self.normalize_path(selector.base_dir)
-        found = [_file(entry) for entry in self._below(folder)]
+        found: dict[str, FileInfo] = {}
+        for entry in self._below(folder):
+            found.update((path, FileInfo(path, FileType.Directory)) for path in _folders(entry.key, folder))
+            found[entry.key] = _file(entry)
         if not found and not selector.allow_not_found:
             raise FileNotFoundError(folder)
-        if selector.recursive:
-            return found
-        start = len(folder) + 1 if folder else 0
-        children = {info.path[start:].split("/")[0]: info for info in found}
-        return [
-            info if info.path[start:] == name else FileInfo(info.path[:start] + name, FileType.Directory)
-            for name, info in children.items()
-        ]
+        depth = _depth(folder) + 1
+        return [info for path, info in found.items() if selector.recursive or _depth(path) == depth]
 
     def create_dir(self, path: str, recursive: bool) -> None:
         """Nothing to do: a folder is there once an object is in it."""
@@ -131,6 +128,16 @@ class _Upload(io.BytesIO):
         if not self.closed:
             self._store.overwrite(self._key, self.getvalue())
         super().close()
+
+
+def _folders(key: str, top: str) -> list[str]:
+    """The folders between `top` and an object below it, outer ones first."""
+    names = key.split("/")
+    return ["/".join(names[:depth]) for depth in range(_depth(top) + 1, len(names))]
+
+
+def _depth(path: str) -> int:
+    return path.count("/") + 1 if path else 0
 
 
 def _file(entry: ObjectInfo) -> FileInfo:
