@@ -39,3 +39,11 @@ def test_more_centres_than_one_tile_agree_with_plain_loops() -> None:
     features = synthetic.make(snap.TILE + 200, 20, dim=16)
     centres = features[: snap.TILE + 100]
     np.testing.assert_array_equal(snap.snap(LocalShards(features), centres, Compute()), np.arange(snap.TILE + 100))
+
+
+def test_of_equally_far_rows_the_higher_ones_leave_a_full_list_first() -> None:
+    far, near, centre = np.eye(3, 8, dtype=np.float32)
+    near = (near + 3 * centre) / np.float32(4)
+    features = np.stack([*[far] * (snap.FIRST_WIDTH + 2), near])
+    rows = snap.snap(LocalShards(features), np.stack([centre] * 4), Compute())
+    assert rows.tolist() == [len(features) - 1, 0, 1, 2]
