@@ -19,11 +19,12 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href|srcset)=\"([^\"]+)\"")
 
 def repository_files() -> list[Path]:
     """Files under version control; in an unpacked archive, whatever .gitignore does not name."""
-    tracked = _tracked_names() or _unignored_names()
+    tracked = tracked_names() or unignored_names()
     return [path for name in sorted(tracked) if (path := ROOT / name).is_file()]
 
 
-def _tracked_names() -> set[str]:
+def tracked_names() -> set[str]:
+    """What git knows; nothing if this is no checkout."""
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return set()
@@ -31,9 +32,11 @@ def _tracked_names() -> set[str]:
     return set(listed.stdout.split("\0")) - {""}
 
 
-def _unignored_names() -> set[str]:
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().split() if not line.startswith("#")]
-    relative = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+def unignored_names() -> set[str]:
+    """Files in folders that .gitignore does not name."""
+    lines = (ROOT / ".gitignore").read_text().splitlines()
+    ignored = [".git", *(line.strip("/") for line in lines if not line.startswith("#"))]
+    relative = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
     return {str(path) for path in relative if not any(fnmatch(part, name) for part in path.parts for name in ignored)}
 
 

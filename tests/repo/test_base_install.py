@@ -78,7 +78,7 @@ def test_the_base_install_says_its_version(base: Installation) -> None:
 def test_the_base_install_shows_help_of_every_command(base: Installation) -> None:
     ended = base.run("afray", "--help")
     assert ended.returncode == 0, ended.stderr
-    assert {"run", "validate", "verify", "report"} <= set(ended.stdout.split())
+    assert {"run", "validate", "verify", "report", "bench"} <= set(ended.stdout.split())
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*.yaml")), ids=lambda path: path.name)
@@ -97,9 +97,19 @@ def test_the_base_install_refuses_a_broken_manifest(base: Installation) -> None:
     assert "-5" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "validate"])
-def test_the_base_install_names_the_extra_that_work_on_rows_needs(base: Installation, command: str) -> None:
-    ended = base.run("afray", command, str(EXAMPLE))
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", str(EXAMPLE)),
+        ("validate", str(EXAMPLE)),
+        ("bench", str(EXAMPLE), "--results", "bench"),
+        ("verify", "out"),
+        ("report", "out"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_base_install_names_the_extra_that_work_on_rows_needs(base: Installation, command: tuple[str, ...]) -> None:
+    ended = base.run("afray", *command)
     assert ended.returncode == 67, ended.stderr
     assert "pip install 'afray[run]'" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 import pytest
-from helpers.repository import repository_files, say
+from helpers.repository import repository_files, say, tracked_names, unignored_names
 
 LARGEST_BYTES = 1_000_000
 LARGE_FILES: frozenset[str] = frozenset()
@@ -81,3 +81,8 @@ def test_the_patterns_let_ordinary_text_pass(text: str) -> None:
 def test_files_are_small() -> None:
     large = {say(path) for path in repository_files() if path.stat().st_size > LARGEST_BYTES}
     assert large <= LARGE_FILES
+
+
+def test_an_unpacked_archive_is_looked_through_as_a_checkout_is() -> None:
+    assert tracked_names() - unignored_names() == set()
+    assert len(repository_files()) > 100
