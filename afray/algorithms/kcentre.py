@@ -23,8 +23,9 @@ from afray.algorithms.shards import Progress, Shard, Shards, count_rows, silent
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
-PROPOSED = 256
-"""Rows that a shard proposes at once."""
+PROPOSED, FEWEST_PROPOSED = 1024, 32
+"""Rows proposed at once by all shards together, and by a shard at least. More of them save trips to the workers, and
+cost the driver a distance each per pick."""
 PICKED = -1
 """Stands for the distance of a row that is picked; behind every distance."""
 UNKNOWN = np.iinfo(np.int64).max
@@ -38,7 +39,7 @@ class Proposal:
 
     ticks: I64
     furthest: I64
-    """Row numbers; fewer than PROPOSED only if the shard has no more rows."""
+    """Row numbers; all rows of the shard if it has no more."""
 
 
 def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> I64:
@@ -46,9 +47,10 @@ def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Prog
     total = count_rows(shards)
     new = picks = draws.draw(total, 1, seed, "start")
     ticks = np.full(total, UNKNOWN, np.int64)
+    proposed = max(FEWEST_PROPOSED, PROPOSED // len(shards.sizes))
     while len(picks) < size:
         ticks[new] = PICKED
-        proposals: list[Proposal] = shards.map(catch_up, shards.take(new), ticks, compute)
+        proposals: list[Proposal] = shards.map(catch_up, shards.take(new), ticks, proposed, compute)
         ticks = np.concatenate([proposal.ticks for proposal in proposals])
         new = _pick_proposed(shards, proposals, ticks, size - len(picks), compute)
         picks = np.concatenate([picks, new])
@@ -56,13 +58,13 @@ def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Prog
     return picks
 
 
-def catch_up(shard: Shard, picks: F32, ticks: I64, compute: Compute) -> Proposal:
+def catch_up(shard: Shard, picks: F32, ticks: I64, proposed: int, compute: Compute) -> Proposal:
     """Take new picks (p, D) into account; `ticks` are the pool's distances to the nearest earlier pick."""
     own = ticks[shard.start : shard.start + len(shard.features)].copy()
     for first in range(0, len(shard.features), compute.block):
         block = slice(first, first + compute.block)
         lower(shard.features[block], picks, own[block], compute)
-    order = np.lexsort((shard.rows, -own))[:PROPOSED]
+    order = np.lexsort((shard.rows, -own))[:proposed]
     return Proposal(ticks=own, furthest=shard.rows[order])
 
 

@@ -93,6 +93,20 @@ def test_sampled_rows_depend_on_the_seed_alone() -> None:
     assert activeft.optimise(LocalShards(features), size, all_rows, Compute()).theta.tobytes() != reference.tobytes()
 
 
+def test_every_step_draws_its_rows_anew() -> None:
+    features, size = drawn_pool("mixture", 3)
+    total, count = len(features), len(features) // 2
+    descent = Descent(features[draws.draw(total, size, 7, "start")])
+    for step in range(3):
+        drawn = LocalShards(features[draws.draw(total, count, 7, f"activeft/{step}")])
+        push = repulsion.push(drawn, descent.units, TEMPERATURE, Compute())
+        field = Field(units=descent.units, totals=push.totals, temperature=TEMPERATURE)
+        descent.step(descent.gradient(attraction.merge(drawn.map(attraction.pull, field, None, Compute())), push))
+    options = ActiveFTOptions(seed=7, steps=3, rows_per_step=count)
+    found = activeft.optimise(LocalShards(features, shards=2), size, options, Compute())
+    np.testing.assert_array_equal(found.theta, descent.theta)
+
+
 @pytest.mark.parametrize(
     ("total", "size", "options", "expected"),
     [

@@ -28,10 +28,10 @@ def test_picks_equal_plain_float64_loops(kind: str, seed: int) -> None:
 
 
 def test_picks_stay_right_when_the_proposed_rows_run_out() -> None:
-    features = synthetic.make(3 * kcentre.PROPOSED, 10, dim=16)
+    features = synthetic.make(kcentre.PROPOSED + 500, 10, dim=16)
     (first,) = draws.draw(len(features), 1, 0, "start")
-    expected = core_oracles.farthest_first(features, int(first), 2 * kcentre.PROPOSED)
-    for shards in (1, 2):
+    expected = core_oracles.farthest_first(features, int(first), 300)
+    for shards in (1, 16):
         picks = kcentre.cores(LocalShards(features, shards=shards), len(expected), 0, Compute())
         assert picks.tolist() == expected
 
