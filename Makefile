@@ -11,7 +11,7 @@ BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 .PHONY: demo test check bench requirements generate clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
-	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist
+	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
 test: check  ## everything that can be checked on this machine
