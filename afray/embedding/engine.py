@@ -40,8 +40,11 @@ class Timings:
     """Reading, sha256 and decoding, over all decode threads."""
     model_seconds: float
     """In the encoder, by the wall clock."""
-    waiting_seconds: float
-    """The encoder waited for pixels: much of it means that reading or decoding is the bottleneck."""
+
+    @property
+    def waiting_seconds(self) -> float:
+        """The encoder waited for pixels: much of it means that reading or decoding is the bottleneck."""
+        return self.wall_seconds - self.model_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,14 +97,12 @@ def embed_rows(
             outcomes += batch.outcomes
             if progress is not None:
                 progress(len(outcomes))
-    wall_seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    outcomes = judge_vectors(vectors, outcomes, NOT_FINITE, rejects_zero_vectors=rejects_zero_vectors)
     timings = Timings(
         rows=part.num_rows,
-        wall_seconds=wall_seconds,
-        cpu_seconds=cpu_seconds,
+        wall_seconds=time.perf_counter() - started,
+        cpu_seconds=time.process_time() - cpu_started,
         decode_cpu_seconds=decode_seconds,
         model_seconds=model_seconds,
-        waiting_seconds=wall_seconds - model_seconds,
     )
+    outcomes = judge_vectors(vectors, outcomes, NOT_FINITE, rejects_zero_vectors=rejects_zero_vectors)
     return EmbeddedRows(vectors=vectors, table=tabulate(part, outcomes), timings=timings)
