@@ -8,15 +8,12 @@ A run is known by its name: started again under the same name, it goes on from i
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
-import time
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 # Read by Ray Train when it is imported, and handed on to its processes.
 os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
@@ -24,33 +21,26 @@ os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # every repor
 os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # a process more; we keep a checkpoint anyway
 
 import ray.train
-import torch
-from ray.train import Checkpoint as StoredCheckpoint
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-from ray.train.torch import TorchTrainer, get_device
-from torch import nn
+from ray.train.torch import TorchTrainer
 
 from afray.errors import AfrayError, Retryable
-from afray.evaluation import images
-from afray.evaluation.checkpoint import Checkpoint
-from afray.evaluation.finetune import Finetune, FinetuneResult, Report, Task
-from afray.evaluation.images import Images
+from afray.evaluation.finetune import FinetuneResult, Report
 from afray.evaluation.labels import require_two_classes
-from afray.evaluation.training import Recipe, Replica
 from afray.runtime.store_files import filesystem
-from afray.storage.store import ObjectMissing, Store
+from afray.runtime.training_worker import Assignment, TrainingJob, read_progress, read_state, train
+from afray.storage.store import Store
 
+__all__ = ["FOLDER", "FinetunedModel", "TrainingJob", "TrainingWorkers", "finetune"]
+
+T = TypeVar("T")
 MAX_FAILURES = 3
 """Training workers that may be lost before the finetune is given up."""
-CHECKPOINT_SECONDS = 3.0
-"""Epochs shorter than this share a checkpoint: what is lost with a worker costs less than writing more of them."""
 POLL_SECONDS = 1.0
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait for each other sleep: on shared or throttled cores, spinning made training 5 times slower."""
 FOLDER = "finetune"
 """Folder of the output that holds checkpoints and progress; of no use once the result is committed."""
-STATE = "state.pt"
-PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +50,6 @@ class TrainingWorkers:
     replicas: int = 1
     cpus: float = 1.0
     gpus: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingJob:
-    """What a training worker needs, all of it picklable; images are read where the training runs."""
-
-    make_encoder: Callable[[], nn.Module]
-    """As in evaluation.finetune.Task."""
-    selected: Images
-    evaluation: Images | None
-    recipe: Recipe
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,14 +71,15 @@ def finetune(
 ) -> FinetunedModel:
     """Train and evaluate on the Ray session at hand; goes on where a run of the same name stopped.
 
-    `name` must change with anything that the result depends on. Raises OneClass, what the training raised if it is an
-    AfrayError, and Retryable when MAX_FAILURES workers were lost.
+    `name` must change with anything that the result depends on. `progress` is called about once a second; what it
+    raises ends the wait. Raises OneClass, what the training raised if it is an AfrayError, and Retryable when
+    MAX_FAILURES workers were lost.
     """
     require_two_classes(job.selected.labels)
     folder = output.child(f"{FOLDER}/{name}")
     trainer = TorchTrainer(
-        _train,
-        train_loop_config={"job": job, "folder": folder, "threads": max(1, int(workers.cpus))},
+        train,
+        train_loop_config={"assignment": Assignment(job=job, folder=folder, threads=max(1, int(workers.cpus)))},
         scaling_config=ScalingConfig(
             num_workers=workers.replicas,
             use_gpu=workers.gpus > 0,
@@ -115,8 +94,9 @@ def finetune(
         ),
     )
     finished = _fit(trainer, folder, progress)
-    with finished.checkpoint.as_directory() as directory:
-        return FinetunedModel(result=finished.return_value, state=(Path(directory) / STATE).read_bytes())
+    if isinstance(finished.return_value, AfrayError):
+        raise finished.return_value
+    return FinetunedModel(result=finished.return_value, state=read_state(finished.checkpoint))
 
 
 def _storage(folder: Store) -> dict[str, Any]:
@@ -129,19 +109,30 @@ def _storage(folder: Store) -> dict[str, Any]:
 
 def _fit(trainer: TorchTrainer, folder: Store, progress: Callable[[Report], None]) -> ray.train.Result:
     """Run the trainer in a thread (in the main one it would take SIGINT over for good) and pass progress on."""
-    shown = None
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(trainer.fit)
-        while not running.done():
-            wait([running], timeout=POLL_SECONDS)
-            report = read_progress(folder)
-            if report is not None and report != shown:
-                progress(report)
-                shown = report
+    running = _start(trainer.fit)
+    while not running.done():
+        wait([running], timeout=POLL_SECONDS)
+        report = read_progress(folder)
+        if report is not None:
+            progress(report)
     try:
         return running.result()
     except TrainingFailedError as error:
         raise _cause(error) from error
+
+
+def _start(function: Callable[[], T]) -> Future[T]:
+    """Call a function in a thread that nobody waits for when this process is interrupted."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
 
 
 def _cause(error: TrainingFailedError) -> AfrayError:
@@ -156,82 +147,3 @@ def _cause(error: TrainingFailedError) -> AfrayError:
         f"finetune: {MAX_FAILURES + 1} attempts ended early (last: {first_line}). "
         "Give the training workers more memory, or read the worker's log; finished epochs are kept."
     )
-
-
-def read_progress(folder: Store) -> Report | None:
-    """How far the run whose folder this is has come; None before its first epoch."""
-    try:
-        return Report(**json.loads(folder.read(PROGRESS)))
-    except ObjectMissing:
-        return None
-
-
-def _train(config: dict[str, Any]) -> FinetuneResult:
-    """What every training worker runs."""
-    job: TrainingJob = config["job"]
-    torch.set_num_threads(config["threads"])
-    task = Task(
-        make_encoder=job.make_encoder,
-        selected=images.load(job.selected),
-        evaluation=job.evaluation,
-        recipe=job.recipe,
-    )
-    keeper = _Keeper(config["folder"], every=job.checkpoint_seconds, epochs=job.recipe.epochs)
-    result, _ = Finetune(task, start=_last_checkpoint(), keep=keeper, replica=_this_replica()).run()
-    return result
-
-
-def _last_checkpoint() -> Checkpoint | None:
-    stored = ray.train.get_checkpoint()
-    if stored is None:
-        return None
-    with stored.as_directory() as directory:
-        return Checkpoint.from_bytes((Path(directory) / STATE).read_bytes())
-
-
-def _this_replica() -> Replica:
-    context = ray.train.get_context()
-    if context.get_world_size() == 1:
-        return Replica(device=get_device())
-    return Replica(
-        rank=context.get_world_rank(),
-        count=context.get_world_size(),
-        wrap=_synchronise,
-        gather=_gather,
-        device=get_device(),
-    )
-
-
-def _synchronise(model: nn.Module) -> nn.Module:
-    # A static graph allows for parameters that the features do not use, such as an encoder's own head.
-    return nn.parallel.DistributedDataParallel(model, static_graph=True)
-
-
-def _gather(value: Any) -> list[Any]:
-    everyone: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(everyone, value)
-    return everyone
-
-
-class _Keeper:
-    """Reports every epoch to Ray Train; the first replica adds a checkpoint where one is due, and writes progress."""
-
-    def __init__(self, folder: Store, *, every: float, epochs: int) -> None:
-        self._folder, self._every, self._epochs = folder, every, epochs
-        self._kept = time.monotonic()
-        self._is_first = ray.train.get_context().get_world_rank() == 0
-
-    def __call__(self, checkpoint: Checkpoint, report: Report) -> None:
-        metrics = asdict(report)
-        if not self._is_first:
-            ray.train.report(metrics)
-            return
-        self._folder.overwrite(PROGRESS, json.dumps(metrics).encode())
-        is_due = time.monotonic() - self._kept >= self._every
-        if not is_due and checkpoint.epochs < self._epochs:
-            ray.train.report(metrics)
-            return
-        with tempfile.TemporaryDirectory() as directory:
-            (Path(directory) / STATE).write_bytes(checkpoint.to_bytes())
-            ray.train.report(metrics, checkpoint=StoredCheckpoint.from_directory(directory))
-        self._kept = time.monotonic()

@@ -6,6 +6,7 @@ python -m helpers.finetuning <output uri> <diary> <environment of the store, as 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -29,19 +30,38 @@ NAME = "small"
 
 
 class WatchedEncoder(TinyEncoder):
-    """Appends the id of its process to a file for every training batch, and takes its time over it."""
+    """Appends the id of its process to a diary for every training batch, and stands still at the diary's limit."""
 
     def __init__(self, diary: str) -> None:
         super().__init__()
-        self.diary = diary
+        self.diary = Path(diary)
         self.dropout.p = 0.0  # replicas cannot drop the same features as one process does
 
     def forward(self, images: Tensor) -> Tensor:
         if self.training:
-            with Path(self.diary).open("a") as file:
+            with self.diary.open("a") as file:
                 file.write(f"{os.getpid()}\n")
-            time.sleep(0.1)
+            while len(read_diary(self.diary)) > read_limit(self.diary):
+                time.sleep(0.02)
         return super().forward(images)
+
+
+def read_diary(diary: Path) -> list[int]:
+    """The process of each training batch so far."""
+    return [int(line) for line in diary.read_text().splitlines()] if diary.exists() else []
+
+
+def set_limit(diary: Path, batches: int) -> None:
+    """Let encoders stand still when the diary has more entries than this."""
+    fresh = diary.with_suffix(".new")
+    fresh.write_text(str(batches))
+    fresh.replace(diary.with_suffix(".limit"))
+
+
+def read_limit(diary: Path) -> float:
+    """Without a limit encoders never stand still."""
+    limit = diary.with_suffix(".limit")
+    return float(limit.read_text()) if limit.exists() else math.inf
 
 
 def make_job(diary: Path) -> TrainingJob:

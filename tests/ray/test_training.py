@@ -10,15 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+import ray
 import torch
-from helpers.finetuning import BATCHES, EPOCHS, NAME, run_on_ray, train_without_ray
+from helpers.finetuning import BATCHES, EPOCHS, NAME, make_job, read_diary, run_on_ray, set_limit, train_without_ray
 from helpers.s3_server import running_s3_server
+from torch import nn
 
+from afray.errors import EnvironmentFault
 from afray.evaluation.checkpoint import Checkpoint
-from afray.runtime.training import FOLDER, read_progress
+from afray.runtime.training import FOLDER, TrainingWorkers, finetune
+from afray.runtime.training_worker import read_progress
 from afray.storage.store import Store
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
@@ -31,11 +37,6 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def pids(diary: Path) -> list[int]:
-    """The training worker of each batch so far."""
-    return [int(line) for line in diary.read_text().splitlines()] if diary.exists() else []
 
 
 def is_past(folder: Store, epochs: int) -> bool:
@@ -56,21 +57,25 @@ def test_a_finetune_outlives_its_driver_and_a_worker_and_two_replicas_train_as_o
     with running_s3_server() as server:
         output = Store.open(server.new_bucket(), environment=server.environment)
         run_driver_until(4, output, diary, server.environment)
-        before = len(pids(diary))
+        before = len(read_diary(diary))
+        held_at = before + 2 * 2 * BATCHES
+        set_limit(diary, held_at)
 
         def kill_worker() -> None:
-            wait_until(lambda: len(pids(diary)) - before > 2 * 2 * BATCHES)
-            os.kill(pids(diary)[-1], signal.SIGKILL)
+            wait_until(lambda: len(read_diary(diary)) > held_at)
+            os.kill(read_diary(diary)[-1], signal.SIGKILL)
+            set_limit(diary, 10**6)
 
         killer = threading.Thread(target=kill_worker)
         killer.start()
         model = run_on_ray(diary, output, replicas=2)
         killer.join()
 
-    after = pids(diary)[before:]
+    after = read_diary(diary)[before:]
     assert len(set(after)) == 4, "the two training workers were not replaced by two others"
-    # Two replicas, at most one epoch lost to each of the two kills.
-    assert len(after) <= 2 * BATCHES * (EPOCHS - 4 + 2), "finished epochs were trained again"
+    # Of the 12 epochs 4 were done before; each kill costs at most the epoch whose checkpoint was on its way, the
+    # second one a batch more. From the start it would be two epochs more, or four.
+    assert len(after) <= 2 * (BATCHES * (EPOCHS - 4 + 2) + 1), "finished epochs were trained again"
     expected, weights = train_without_ray(tmp_path / "here")
     assert model.result.metrics == expected.metrics
     for name, trained in Checkpoint.from_bytes(model.state).model.items():
@@ -79,10 +84,27 @@ def test_a_finetune_outlives_its_driver_and_a_worker_and_two_replicas_train_as_o
 
 def run_driver_until(epochs: int, output: Store, diary: Path, environment: Mapping[str, str]) -> None:
     """Start a finetune by a process of its own, and kill that after some epochs; Ray's processes end with it."""
+    set_limit(diary, epochs * BATCHES)
     command = [sys.executable, "-m", "helpers.finetuning", output.uri, str(diary), json.dumps(dict(environment))]
     driver = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
     folder = output.child(f"{FOLDER}/{NAME}")
     wait_until(lambda: driver.poll() is not None or is_past(folder, epochs))
     driver.kill()
-    assert driver.wait() == -signal.SIGKILL, "the driver was too quick, or failed"
-    wait_until(lambda: not any(is_running(pid) for pid in set(pids(diary))))
+    assert driver.wait() == -signal.SIGKILL, "the driver failed"
+    wait_until(lambda: not any(is_running(pid) for pid in set(read_diary(diary))))
+
+
+def refuse_to_load(diary: str) -> nn.Module:
+    with Path(diary).open("a") as file:
+        file.write("asked\n")
+    raise EnvironmentFault("the weights are gone")
+
+
+def test_an_error_that_no_attempt_can_mend_is_raised_as_it_is_after_one_attempt(tmp_path: Path) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    diary = tmp_path / "diary"
+    job = replace(make_job(diary), make_encoder=partial(refuse_to_load, str(diary)))
+    output = Store.open(str(tmp_path / "out"))
+    with pytest.raises(EnvironmentFault, match="the weights are gone"):
+        finetune("hopeless", job, output=output, workers=TrainingWorkers(), progress=lambda _report: None)
+    assert diary.read_text() == "asked\n"
