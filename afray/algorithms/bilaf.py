@@ -51,7 +51,7 @@ def select(
     preconditions.check_cores(core_rows, row_count)
     preconditions.check_budget(budget, len(core_rows), row_count)
     progress("assign", 0, row_count)
-    lists = tuning.lists or min(max(budget // len(core_rows) + 1, SHORTEST_LIST), LONGEST_LIST)
+    lists = tuning.lists or _list_length(budget, len(core_rows), options)
     assigned = assignment.assign(shards, core_rows, lists=lists, compute=compute)
     progress("assign", row_count, row_count)
     split = _split_budget(assigned.sizes, budget, options)
@@ -60,6 +60,12 @@ def select(
         shards, tasks, assigned, core_rows, Setting(options=options, tuning=tuning, compute=compute), progress
     )
     return _in_rank_order(outcome, np.concatenate([task.clusters for task in tasks]), split, core_rows, assigned.sizes)
+
+
+def _list_length(budget: int, core_count: int, options: BilafOptions) -> int:
+    if options.mode == "released":  # looks at one opponent per row
+        return SHORTEST_LIST
+    return min(max(budget // core_count + 1, SHORTEST_LIST), LONGEST_LIST)
 
 
 def _split_budget(sizes: I64, budget: int, options: BilafOptions) -> I64:

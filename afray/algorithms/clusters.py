@@ -84,6 +84,15 @@ class Outcome:
     score_counts: I64
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cores:
+    """All cores: row numbers (K,), features (K, D) read-only, and the largest norm among them."""
+
+    rows: I64
+    features: F32
+    norm: float
+
+
 def cluster_step(
     source: RowSource, task: ClusterTask, held: Sequence[Members], core_rows: I64, centres: F32, setting: Setting
 ) -> Outcome:
@@ -92,26 +101,21 @@ def cluster_step(
     sizes = [len(each.rows) for each in members]
     features = source.take(np.concatenate([each.rows for each in members]))
     workspace = pairs.Workspace(max(sizes), features.shape[1], table_rows=setting.tuning.table_rows)
+    cores = Cores(rows=core_rows, features=candidates.frozen(centres), norm=candidates.largest_norm(centres))
     outcomes = []
     for each, start, number, budget in zip(
         members, np.cumsum([0, *sizes]), task.clusters.tolist(), task.budgets.tolist(), strict=False
     ):
         measured = pairs.measure(features[start : start + len(each.rows)], workspace, setting.compute)
-        outcomes.append(_select(each, measured, number, budget, core_rows, centres, setting))
+        outcomes.append(_select(each, measured, number, budget, cores, setting))
     return join(outcomes)
 
 
 def _select(
-    members: Members,
-    measured: PairDistances,
-    number: int,
-    budget: int,
-    core_rows: I64,
-    centres: F32,
-    setting: Setting,
+    members: Members, measured: PairDistances, number: int, budget: int, cores: Cores, setting: Setting
 ) -> Outcome:
     options = setting.options
-    cluster = _view(members, measured, number, int(core_rows[number]), centres)
+    cluster = _view(members, measured, number, cores)
     cleaned = denoise.remove_outliers(
         measured,
         cluster.core,
@@ -121,25 +125,25 @@ def _select(
     )
     seen = boundary.survey(cluster, measured, cleaned.kept)
     if options.mode == "released":
-        core_row = int(core_rows[number])
+        core_row = int(cores.rows[number])
         picks = released.pick(cluster, seen, cleaned.kept, budget, options.opponent_penalty, core_row)
     else:
         picks = boundary.pick(cluster, seen, budget, options.opponent_penalty)
     return _outcome(members, measured, cluster, cleaned, seen, picks)
 
 
-def _view(members: Members, measured: PairDistances, number: int, core_row: int, centres: F32) -> Cluster:
+def _view(members: Members, measured: PairDistances, number: int, cores: Cores) -> Cluster:
     row_norm = float(np.sqrt(measured.squared_norms.max()))
     return Cluster(
         rows=measured.rows,
         squared_norms=measured.squared_norms,
         table=measured.table,
-        core=int(np.searchsorted(members.rows, core_row)),
+        core=int(np.searchsorted(members.rows, cores.rows[number])),
         own=number,
-        centres=candidates.frozen(centres),
+        centres=cores.features,
         listed=members.centres,
         scores=members.scores,
-        slack=candidates.slack(measured.rows.shape[1], row_norm, candidates.largest_norm(centres)),
+        slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm),
     )
 
 

@@ -80,9 +80,9 @@ class PairDistances:
         round_block(product, self.rows, rows, columns, self.squared_norms, factor, ticks)
         return ticks
 
-    def strips(self, rows: I64, columns: I64) -> Iterator[tuple[slice, I64]]:
-        """Blocks that cover rows x columns, each small enough for memory, with their slice of `rows`."""
-        height = max(1, STRIP_PAIRS // max(1, len(columns)))
+    def strips(self, rows: I64, columns: I64, pairs: int = STRIP_PAIRS) -> Iterator[tuple[slice, I64]]:
+        """Blocks of about `pairs` distances that cover rows x columns, each with its slice of `rows`."""
+        height = max(1, pairs // max(1, len(columns)))
         for start in range(0, len(rows), height):
             part = slice(start, start + height)
             yield part, self.block(rows[part], columns)

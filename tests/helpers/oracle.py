@@ -99,19 +99,34 @@ def score(distance: float, intra: float, factor: float) -> float:
     return (factor * distance - intra) / larger if larger > 0 else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A selected row; its score and the core row it was picked against, None for cores."""
+
+    row: int
+    score: float | None
+    opponent: int | None
+
+
 def bilaf(features: F32, core_rows: I64, budget: int, settings: Settings = Settings()) -> list[int]:
+    """The selected rows of `bilaf_picks`."""
+    return [pick.row for pick in bilaf_picks(features, core_rows, budget, settings)]
+
+
+def bilaf_picks(features: F32, core_rows: I64, budget: int, settings: Settings = Settings()) -> list[Pick]:
     """BiLAF's second stage, paper mode: selected rows by core, in each the core and then the picks in order."""
     to_cores, labels = assign(features, core_rows)
     clusters = [np.flatnonzero(labels == i) for i in range(len(core_rows))]
     split = allocate(budget, [kept_size(len(rows), settings) for rows in clusters])
-    selected: list[int] = []
+    selected: list[Pick] = []
     for i, rows in enumerate(clusters):
         core = int(np.flatnonzero(rows == core_rows[i])[0])
         between = distances(features[rows], features[rows])
         kept = _kept(between, core, settings)
-        opponents = {l: to_cores[rows, l] for l in range(len(core_rows)) if l != i}
+        opponents = {other: to_cores[rows, other] for other in range(len(core_rows)) if other != i}
         picks = _pick(between, kept, core, opponents, split[i], settings)
-        selected += [int(rows[position]) for position in picks]
+        selected.append(Pick(int(core_rows[i]), None, None))
+        selected += [Pick(int(rows[j]), value, int(core_rows[other])) for value, j, other in picks]
     return selected
 
 
@@ -127,22 +142,23 @@ def _kept(between: F64, core: int, settings: Settings) -> list[int]:
 
 def _pick(
     between: F64, kept: list[int], core: int, opponents: dict[int, F64], budget: int, settings: Settings
-) -> list[int]:
+) -> list[tuple[float, int, int]]:
+    """(score, position, opponent) of each pick after the core."""
     intra = {j: mean(between[j, kept]) for j in kept}
     faced = dict.fromkeys(opponents, 0)
-    picks, candidates = [core], list(kept)
+    picks: list[tuple[float, int, int]] = []
+    last, candidates = core, list(kept)
     removal = len(kept) // budget
-    while len(picks) < budget:
-        last = picks[-1]
+    while len(picks) < budget - 1:
         # The pick itself goes first, then its nearest.
         candidates = sorted(candidates, key=lambda j: (j != last, between[last, j], j))[removal:]
         scored = [
-            (score(to_core[j], intra[j], _power(settings.penalty, faced[l])), j, l)
+            (score(to_core[j], intra[j], _power(settings.penalty, faced[other])), j, other)
             for j in candidates
-            for l, to_core in opponents.items()
+            for other, to_core in opponents.items()
         ]
-        _, pick, opponent = min(scored)
-        picks.append(pick)
+        picks.append(min(scored))
+        _, last, opponent = picks[-1]
         faced[opponent] += 1
     return picks
 
@@ -190,7 +206,8 @@ def _joined_released(between: F64, core: int, settings: Settings) -> list[int]:
         # Places within `order` are taken for rows of the cluster.
         places = {j: np.argsort(between[j, order], kind="stable")[: settings.neighbours] for j in rest}
         order += sorted(rest, key=lambda j: (mean(between[j, places[j]]), j))[:step]
-    return order[: kept_size(size, settings)]
+    kept: list[int] = order[: kept_size(size, settings)]
+    return kept
 
 
 def _pick_released(
