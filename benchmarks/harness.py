@@ -14,7 +14,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,6 +81,10 @@ def _summary(pairs: list[tuple[float, float]]) -> Timing:
 
 def peak_bytes() -> int:
     """Largest resident size of this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage starts a child at its parent's size
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) * 1024
     scale = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
@@ -97,11 +101,12 @@ def machine() -> str:
     return f"{os.cpu_count()} cores; {', '.join(libraries)}"
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The command line of every benchmark: where to write the JSON list, and `--only` some bars."""
-    parser = argparse.ArgumentParser(description=description)
+def arguments(description: str, sections: Iterable[str] = ()) -> argparse.Namespace:
+    """The command line of every benchmark: where to write the JSON list, and `--only` some of its sections."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the bars as a JSON list to this file")
-    parser.add_argument("--only", nargs="*", help="run only these sections")
+    if names := list(sections):
+        parser.add_argument("--only", nargs="+", choices=names, default=names, help="run only these sections")
     return parser.parse_args()
 
 
