@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -106,13 +107,13 @@ class LocalShards:
         return self._features[rows]
 
     def map(self, step: Callable[..., Any], *args: Any) -> list[Any]:
-        return self._run([lambda shard=shard: step(shard, *args) for shard in self._shards])
+        return self._run([partial(step, shard, *args) for shard in self._shards])
 
     def hold(self, step: Callable[..., Any], *args: Any) -> list[Any]:
         return self.map(step, *args)
 
     def each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
-        return self._run([lambda task=task: step(self, task, *args) for task in tasks])
+        return self._run([partial(step, self, task, *args) for task in tasks])
 
     def _run(self, calls: list[Callable[[], Any]]) -> list[Any]:
         # One BLAS thread per worker thread: two pools of threads on the same cores halve each other.
