@@ -12,7 +12,7 @@ from afray.api.loading import load, load_object
 from afray.api.rules import Target, unused_by_run
 from afray.api.uris import resolve_uris
 from afray.cli.display import choose_display
-from afray.cli.output import OutputFormat, OutputOption, console, emit, errors_as_exit_codes
+from afray.cli.output import OutputFormat, console, emit, errors_as_exit_codes
 from afray.cli.requirements import require_run_extra
 
 
@@ -22,8 +22,8 @@ def run(
         int | None,
         typer.Option(min=1, max=1024, help="Ray workers. Default: one per CPU, or per GPU if there are any."),
     ] = None,
-    output: Annotated[str | None, typer.Option(help="Write here instead of spec.output.uri.")] = None,
-    form: OutputOption = OutputFormat.table,
+    output: Annotated[str | None, typer.Option("--output", help="Write here instead of spec.output.uri.")] = None,
+    form: Annotated[OutputFormat, typer.Option("-o", help="Form of the result on stdout.")] = OutputFormat.table,
 ) -> None:
     """Select rows, and finetune and evaluate if labels are there. Runs again where an interrupted run stopped."""
     with errors_as_exit_codes():

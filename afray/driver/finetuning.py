@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from pydantic import JsonValue
 
 from afray.driver.labelled import LabelledSet
+from afray.driver.progress import Bar
 from afray.driver.workspace import Workspace
-from afray.evaluation.finetune import Basis, FinetuneResult
+from afray.evaluation.finetune import Basis, FinetuneResult, Report
 from afray.evaluation.images import StoredImages
 from afray.evaluation.pretrained import PretrainedEncoder
 from afray.evaluation.training import Recipe
@@ -41,12 +43,18 @@ def finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet |
                 job,
                 output=workspace.output,
                 workers=_workers(workspace),
-                progress=lambda report: bar.update(report.done, report.total),
+                progress=partial(_show, workspace, bar),
             )
             stored = _store(workspace, name, trained.result, trained.state)
         epochs = _recipe(workspace).epochs
         bar.update(epochs, epochs)
     return Finetune.model_validate(dict(stored.facts))
+
+
+def _show(workspace: Workspace, bar: Bar, report: Report) -> None:
+    """Called about once a second: also the moment to see that a newer driver took over."""
+    workspace.fence.check()
+    bar.update(report.done, report.total)
 
 
 def stored_images(labelled: LabelledSet) -> StoredImages:
@@ -90,7 +98,8 @@ def _workers(workspace: Workspace) -> TrainingWorkers:
     assert finetune is not None
     # Never more than the session has: a local run ignores what was meant for a cluster.
     replicas = min(finetune.workers.replicas, workspace.machine.workers)
-    return TrainingWorkers(replicas=replicas, gpus=1.0 if workspace.machine.has_gpus else 0.0)
+    cpus = max(1, workspace.machine.workers // replicas)
+    return TrainingWorkers(replicas=replicas, cpus=cpus, gpus=1.0 if workspace.machine.has_gpus else 0.0)
 
 
 def _store(workspace: Workspace, name: str, result: FinetuneResult, state: bytes) -> Commit:

@@ -25,8 +25,8 @@ from afray.runtime.worker import WorkerContext
 from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.store import Store
 
-DECODE_THREADS = 2
-"""Per worker. They share its CPU with the model, and hide the latency of the store."""
+DECODE_THREADS = 8
+"""Per worker. Decoding takes turns with the model on its CPU; what runs side by side is waiting for the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -26,7 +26,10 @@ def usable_cpus() -> int:
 
 @contextmanager
 def ray_session(workers: int) -> Iterator[None]:
-    """A Ray session: joins the cluster that RAY_ADDRESS names, else starts an embedded one with `workers` CPUs."""
+    """A Ray session: the one at hand, the cluster that RAY_ADDRESS names, or an embedded one of `workers` CPUs."""
+    if ray.is_initialized():
+        yield
+        return
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:

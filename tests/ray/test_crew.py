@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import ray
+
 from afray.errors import PoolError, Retryable
 from afray.runtime.crew import ATTEMPTS, Crew, Task
 from afray.runtime.worker import WorkerContext
