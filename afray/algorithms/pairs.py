@@ -73,19 +73,23 @@ class PairDistances:
 
     def block(self, rows: I64, columns: I64) -> I64:
         """Distances of some rows to some others: (len(rows), len(columns))."""
-        factor = error_factor(self.rows.shape[1], self.compute)
-        product = np.empty((len(rows), len(columns)))
-        self.compute.product(self.wide[rows], self.wide[columns].T, product)
-        ticks = np.empty(product.shape, np.int64)
-        round_block(product, self.rows, rows, columns, self.squared_norms, factor, ticks)
-        return ticks
+        return self._block(rows, columns, self.wide[columns])
 
     def strips(self, rows: I64, columns: I64, pairs: int = STRIP_PAIRS) -> Iterator[tuple[slice, I64]]:
         """Blocks of about `pairs` distances that cover rows x columns, each with its slice of `rows`."""
         height = max(1, pairs // max(1, len(columns)))
+        wide_columns = self.wide[columns]
         for start in range(0, len(rows), height):
             part = slice(start, start + height)
-            yield part, self.block(rows[part], columns)
+            yield part, self._block(rows[part], columns, wide_columns)
+
+    def _block(self, rows: I64, columns: I64, wide_columns: F64) -> I64:
+        product = np.empty((len(rows), len(columns)))
+        self.compute.product(self.wide[rows], wide_columns.T, product)
+        ticks = np.empty(product.shape, np.int64)
+        factor = error_factor(self.rows.shape[1], self.compute)
+        round_block(product, self.rows, rows, columns, self.squared_norms, factor, ticks)
+        return ticks
 
 
 def measure(rows: F32, workspace: Workspace, compute: gemm.Compute) -> PairDistances:
