@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import small_jobs as jobs
+from helpers import jobs
 
 from afray.driver.labelling import load_labels
 from afray.driver.pipeline import run_stages
@@ -40,7 +40,7 @@ def expected(vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return jobs.run(jobs.embeddings_manifest(vectors, tmp_path_factory.mktemp("expected") / "out")).selection_digest
 
 
-@pytest.mark.parametrize(("workers", "shard_size"), [(1, 100), (3, 100), (2, 37), (2, 10_000)])
+@pytest.mark.parametrize(("workers", "shard_size"), [(1, 100), (3, 37)])
 def test_neither_workers_nor_shards_change_the_selection(
     vectors: Path, expected: str, tmp_path: Path, workers: int, shard_size: int
 ) -> None:
@@ -268,8 +268,8 @@ def test_a_budget_above_the_pool_names_both_numbers_and_a_corrected_run_succeeds
     with pytest.raises(SpecError, match=r"budget\.count.*600"):
         jobs.run(too_much)
     # Another budget is another spec, and an output belongs to one spec.
-    corrected = jobs.embeddings_manifest(vectors, tmp_path / "other", budget={"count": 30})
-    assert jobs.run(corrected).funnel.selected == 30
+    corrected = jobs.embeddings_manifest(vectors, tmp_path / "other", budget={"count": 50})
+    assert jobs.run(corrected).funnel.selected == 50
 
 
 def test_when_all_rows_are_bad_the_run_ends_with_their_reasons(tmp_path: Path) -> None:
