@@ -56,20 +56,20 @@ def plain_scores(kept: Mask, intra: F64, nearest: I64) -> F64:
 def listed_score(opponents: Opponents, row: int, intra: float, facing: I64, penalties: F64) -> tuple[float, int, float]:
     """Lowest score of a row over its list, the opponent that attains it, and infinity if that is proven.
 
-    Not proven: the third value is what an opponent outside the list scores at least. Opponents beyond the nearest one
-    without a penalty are not looked at: they can do no better, and only at its very distance equally well.
+    Not proven: the third value is what an opponent outside the list scores at least. Opponents behind the first one
+    without a penalty are not looked at: they are further or, at the same distance, of a higher number.
     """
-    best, best_score, nearest_free = -1, np.inf, FAR
+    best, best_score, is_proven = -1, np.inf, opponents.floor[row] == FAR
     for p in range(opponents.ticks.shape[1]):
         ticks = opponents.ticks[row, p]
-        if ticks == FAR or ticks > nearest_free:
+        if ticks == FAR:
             break
         centre = int(opponents.centres[row, p])
         score = boundary_score(np.float64(ticks), intra, penalties[facing[centre]])
         if score < best_score or (score == best_score and centre < best):
             best, best_score = centre, score
         if facing[centre] == 0:
-            nearest_free = ticks
+            is_proven = True
+            break
     others = boundary_score(np.float64(opponents.floor[row]), intra, 1.0)
-    is_proven = nearest_free < FAR or opponents.floor[row] == FAR or best_score < others
-    return best_score, best, np.inf if is_proven else others
+    return best_score, best, np.inf if is_proven or best_score < others else others

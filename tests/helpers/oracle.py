@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Measure = Callable[[F32, F32], F64]
 
 SMALLEST_CLUSTER = 10
 ROUND_RATIO = 0.1
@@ -38,14 +39,19 @@ def distances(a: F32, b: F32) -> F64:
     return np.stack(rows)
 
 
+def ticks(a: F32, b: F32) -> F64:
+    """The same as whole multiples of 2**-36: what decides where float64 has more digits than the rule."""
+    return np.rint(distances(a, b) * 2.0**36)
+
+
 def mean(values: Iterable[float]) -> float:
     terms = list(values)
     return math.fsum(terms) / len(terms)
 
 
-def assign(features: F32, core_rows: I64) -> tuple[F64, I64]:
+def assign(features: F32, core_rows: I64, measure: Measure = distances) -> tuple[F64, I64]:
     """Distances to all cores and each row's nearest core; a core belongs to itself."""
-    to_cores = distances(features, features[core_rows])
+    to_cores = measure(features, features[core_rows])
     labels = to_cores.argmin(axis=1)
     labels[core_rows] = np.arange(len(core_rows))
     return to_cores, labels
@@ -113,15 +119,17 @@ def bilaf(features: F32, core_rows: I64, budget: int, settings: Settings = Setti
     return [pick.row for pick in bilaf_picks(features, core_rows, budget, settings)]
 
 
-def bilaf_picks(features: F32, core_rows: I64, budget: int, settings: Settings = Settings()) -> list[Pick]:
+def bilaf_picks(
+    features: F32, core_rows: I64, budget: int, settings: Settings = Settings(), measure: Measure = distances
+) -> list[Pick]:
     """BiLAF's second stage, paper mode: selected rows by core, in each the core and then the picks in order."""
-    to_cores, labels = assign(features, core_rows)
+    to_cores, labels = assign(features, core_rows, measure)
     clusters = [np.flatnonzero(labels == i) for i in range(len(core_rows))]
     split = allocate(budget, [kept_size(len(rows), settings) for rows in clusters])
     selected: list[Pick] = []
     for i, rows in enumerate(clusters):
         core = int(np.flatnonzero(rows == core_rows[i])[0])
-        between = distances(features[rows], features[rows])
+        between = measure(features[rows], features[rows])
         kept = _kept(between, core, settings)
         opponents = {other: to_cores[rows, other] for other in range(len(core_rows)) if other != i}
         picks = _pick(between, kept, core, opponents, split[i], settings)

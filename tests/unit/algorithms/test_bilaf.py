@@ -45,6 +45,21 @@ def test_paper_mode_selects_what_the_papers_text_selects_however_it_is_computed(
             assert select(pool, way=way) == expected, f"seed {seed}, {name}"
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_opponents_that_float32_cannot_tell_apart_are_told_apart(seed: int) -> None:
+    # Bunches of cores within 1e-8 of each other: candidate lists end in the middle of a bunch.
+    rng = np.random.default_rng(seed)
+    features = synthetic.mixture(rng, 240, 24)
+    bunches = features[:4].repeat(8, axis=0) + np.float32(1e-8) * rng.standard_normal((32, 24)).astype(np.float32)
+    features[100:132] = bunches[rng.permutation(32)]
+    cores = np.sort(np.r_[rng.choice(100, 3, replace=False), 100:132]).astype(np.int64)
+    expected = oracle.bilaf_picks(features, cores, 90, measure=oracle.ticks)
+    for way in [PLAIN, *(Way(shards=5, compute=Compute(block=19), tuning=Tuning(lists=lists)) for lists in (2, 3, 6))]:
+        chosen = selections.select(features, cores, 90, way=way)
+        assert chosen.rows.tolist() == [pick.row for pick in expected]
+        assert chosen.opponent.tolist() == [-1 if pick.opponent is None else pick.opponent for pick in expected]
+
+
 @pytest.mark.parametrize("kind", synthetic.KINDS)
 def test_released_mode_selects_what_the_released_code_selects_or_fails_where_it_fails(kind: str) -> None:
     for seed in range(25):

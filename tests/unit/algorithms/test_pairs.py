@@ -61,6 +61,23 @@ def test_without_the_certificate_some_distances_are_off() -> None:
     assert (measured(rows, Compute(certify=False)).table != canonical(rows)).any()
 
 
+def test_any_error_within_the_bound_leaves_the_right_distance_or_none() -> None:
+    rng = np.random.default_rng(0)
+    rows = rows_of("mixture", 400, 16)
+    wide = rows.astype(np.float64)
+    norms = np.vecdot(wide, wide)
+    factor = pairs.error_factor(16, Compute())
+    decided = np.empty(400, np.int64)
+    for i in range(20):
+        # An error e in the product is one of 2 e in the square.
+        noise = 0.49 * factor * (norms[i] + norms) * rng.choice([-1.0, 1.0], 400)
+        pairs.round_row(wide @ wide[i] + noise, norms[i], norms, factor, decided)
+        expected = np.array([numerics.distance_ticks(rows, i, rows, j) for j in range(400)])
+        known = decided != pairs.UNDECIDED
+        np.testing.assert_array_equal(decided[known], expected[known])
+        assert known.mean() > 0.9
+
+
 def test_few_pairs_of_a_plain_cluster_need_a_second_measurement() -> None:
     rows = rows_of("mixture", 200, 384)
     wide = rows.astype(np.float64)
