@@ -12,7 +12,15 @@ CORE_SHARE = 0.8
 """Measured: pure core is 0.6 to 2.3 points better up to 100 labels, and 0 to 0.5 above, which a boundary step costs."""
 
 
-def count_budget(budget: BudgetSpec, unique: int) -> int:
+def check_budget(selection: SelectionSpec, listed: int) -> None:
+    """Raises SpecError if the budget could not be met even if all `listed` rows turned out to be readable and unique.
+
+    Asked before rows are embedded, which takes hours that nobody should wait to hear it.
+    """
+    count_cores(selection, count_budget(selection.budget, listed, kind="rows"))
+
+
+def count_budget(budget: BudgetSpec, unique: int, *, kind: str = "unique readable rows") -> int:
     """Rows to choose out of `unique` readable ones. Raises SpecError if that is none, or more."""
     if budget.percent is not None:
         count = int((budget.percent * unique / 100).to_integral_value(ROUND_DOWN))
@@ -23,7 +31,7 @@ def count_budget(budget: BudgetSpec, unique: int) -> int:
         return count
     assert budget.count is not None
     if budget.count > unique:
-        problem = f"is more than the {unique} unique readable rows of the pool"
+        problem = f"is more than the {unique} {kind} of the pool"
         raise SpecError("spec.selection.budget.count", budget.count, problem, f"Set it to at most {unique}.")
     return budget.count
 

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
+from afray.api.selection import SelectionSpec
+from afray.driver.budgeting import check_budget
 from afray.driver.kept import KeptRows, settle
 from afray.driver.workspace import Workspace
 from afray.pool.index import build_index
@@ -110,18 +112,22 @@ def embed_pool(
     *,
     title: str,
     labels: Mapping[str, str] | None = None,
+    selection: SelectionSpec | None = None,
     known: EncoderFacts | None = None,
 ) -> EmbeddedPool:
     """Index and embed a pool, as far as an earlier run has not done it.
 
-    `labels` are checked against the index before anything expensive starts. `known` spares loading the encoder when
-    a finished run says what it was.
-    Raises PoolError for a pool that is empty or broken as a whole, StorageError, Retryable and Fenced.
+    `labels` and what `selection` asks for are checked against the index before anything expensive starts. `known`
+    spares loading the encoder when a finished run says what it was.
+    Raises SpecError for a selection that needs more rows, PoolError for a pool that is empty or broken as a whole,
+    StorageError, Retryable and Fenced.
     """
     source = open_pool(pool)
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
         check_known(labels, _all_ids(index))
+    if selection is not None:
+        check_budget(selection, index.rows)
     plan = EmbedPlan(
         pool=pool,
         decode=decode,

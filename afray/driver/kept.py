@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from afray.errors import PoolError
 
 I64 = NDArray[np.int64]
+ANEW = "Then set another output.uri: this one keeps what was read."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,13 +112,13 @@ def check_quarantine(rows: KeptRows, ceiling: float, *, field: str) -> None:
     if bad == rows.listed:
         raise PoolError(
             f"{field}: all {bad} rows are unreadable ({reasons}). See quarantine.parquet in the output for each; check "
-            f"{field}.uri and {field}.format, and how rows are decoded (spec.pool.decode)."
+            f"{field}.uri and {field}.format, and how rows are decoded (spec.pool.decode). {ANEW}"
         )
     if bad > ceiling * rows.listed:
         raise PoolError(
             f"{field}: {bad} of {rows.listed} rows are unreadable ({reasons}): {bad / rows.listed:.2%}, and "
             f"spec.pool.maxBadFraction allows {ceiling:.2%}. See quarantine.parquet in the output for each; mend the "
-            "rows, or raise spec.pool.maxBadFraction if they may be left out."
+            f"rows, or raise spec.pool.maxBadFraction if they may be left out. {ANEW}"
         )
 
 

@@ -7,6 +7,7 @@ Every stage first looks whether an earlier run has finished it, so running again
 
 from __future__ import annotations
 
+from afray.api.selection import SelectionSpec
 from afray.driver.certifying import certify, encoder_facts, read_certificate
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.evaluating import evaluate
@@ -27,15 +28,20 @@ def run_stages(workspace: Workspace, labels: Labels) -> Report:
     Raises any AfrayError; whatever was committed before stays usable.
     """
     certificate = read_certificate(workspace.output)
-    prepared = PreparedPool(workspace, embed(workspace, certificate, labels))
+    prepared = PreparedPool(workspace, embed(workspace, certificate, labels, selection=workspace.job.spec.selection))
     outcome = name_selection(prepared.pool, select(workspace, prepared))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
     evaluation = evaluate(workspace, prepared, outcome, labels)
     return publish_report(workspace, prepared, outcome, certificate, evaluation)
 
 
-def embed(workspace: Workspace, certificate: Certificate | None, labels: Labels) -> EmbeddedPool:
-    """The pool's vectors. Raises PoolError, with quarantine.parquet written, if too many rows are unreadable."""
+def embed(
+    workspace: Workspace, certificate: Certificate | None, labels: Labels, *, selection: SelectionSpec | None = None
+) -> EmbeddedPool:
+    """The pool's vectors, if there are rows enough for `selection`.
+
+    Raises SpecError if there are not, and PoolError, with quarantine.parquet written, if too many are unreadable.
+    """
     spec = workspace.job.spec
     pool = embed_pool(
         workspace,
@@ -43,6 +49,7 @@ def embed(workspace: Workspace, certificate: Certificate | None, labels: Labels)
         spec.pool.decode,
         title="pool",
         labels=labels.pool,
+        selection=selection,
         known=encoder_facts(certificate) if certificate else None,
     )
     if pool.rows.quarantine.num_rows > spec.pool.max_bad_fraction * pool.rows.listed:

@@ -108,6 +108,8 @@ def _list_once(workspace: Workspace, listing: Callable[[Ignored], Iterator[Store
     if result is None:
         ignored = Ignored()
         files = table_of_files(listing(ignored))
+        if not len(files):
+            return files, ignored  # not committed: an empty pool may be filled before the next run
         result = workspace.commit("files", files, _FilesFacts(ignored=ignored.counts))
     return workspace.read(result), Ignored(_FilesFacts.model_validate(result.facts).ignored)
 

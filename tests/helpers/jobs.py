@@ -5,8 +5,10 @@ Image jobs use a real network; embedding jobs are for where pixels do not matter
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import yaml
 from helpers.labelled import blobs
 from helpers.manifests import manifest
@@ -21,13 +24,16 @@ from helpers.pools import parquet_bytes, vector_column
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from afray.api import paths
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
 from afray.api.uris import resolve_uris
 from afray.driver.jobs import run_job
 from afray.driver.progress import Bar
 from afray.driver.workspace import RunSettings
+from afray.errors import AfrayError
 from afray.reporting.report import Report
+from afray.storage.claims import Owner
 from afray.storage.commits import committed
 from afray.storage.store import Store
 
@@ -80,13 +86,23 @@ def picture(number: int, *, seed: int = 0, side: int = 32) -> bytes:
     return buffer.getvalue()
 
 
-def write_images(folder: Path, count: int = IMAGES, *, seed: int = 0) -> dict[str, str]:
-    """Write images into three folders, named with a blank; returns label by id."""
-    labels: dict[str, str] = {}
-    for number in range(count):
-        row_id = f"{number % 3}/image {number:04d}.png"
+def plain_id(number: int) -> str:
+    """A row's place in one of three folders; with a blank."""
+    return f"{number % 3}/image {number:04d}.png"
+
+
+def odd_id(number: int) -> str:
+    """The same with all that careless programs split, escape, recode or cut."""
+    return f'{number % 3}/größe  {number:04d}, "%41" #日本.png'
+
+
+def write_images(
+    folder: Path, count: int = IMAGES, *, seed: int = 0, name: Callable[[int], str] = plain_id
+) -> dict[str, str]:
+    """Write images below a folder; returns label by id."""
+    labels = {name(number): CLASSES[number % 2] for number in range(count)}
+    for number, row_id in enumerate(labels):
         write_file(folder / row_id, picture(number, seed=seed))
-        labels[row_id] = CLASSES[number % 2]
     return labels
 
 
@@ -94,7 +110,7 @@ def images_manifest(pool: Path | str, output: Path | str) -> Manifest:
     """12 cores and 8 boundary rows of a pool of images, without labels."""
     return manifest(
         {
-            "spec.pool": {"uri": str(pool), "format": "images"},
+            "spec.pool": {"uri": str(pool), "format": "images", "maxBadFraction": 0.05},
             "spec.embedding": {
                 "model": "package:efficientnet-lite0",
                 "imageSize": 32,
@@ -123,6 +139,20 @@ def write_labels(path: Path, labels: Mapping[str, str]) -> Path:
 def write_manifest(path: Path, made: Manifest) -> Path:
     path.write_text(yaml.safe_dump(made, allow_unicode=True))
     return path
+
+
+def changed(made: Manifest, changes: Mapping[str, object]) -> Manifest:
+    """A copy of a manifest with fields set by their paths, such as spec.output.uri."""
+    result = copy.deepcopy(made)
+    for path, value in changes.items():
+        *parents, last = map(str, paths.split(path))
+        block = result
+        for parent in parents:
+            below = block.setdefault(parent, {})
+            assert isinstance(below, dict)
+            block = below
+        block[last] = value
+    return result
 
 
 def parse(made: Manifest) -> SelectionJob:
@@ -164,6 +194,10 @@ class RecordingDisplay:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def was_told(self, text: str) -> bool:
+        """Whether any note holds this text."""
+        return any(text in note for note in self.notes)
+
 
 @dataclass
 class _RecordingBar:
@@ -175,9 +209,52 @@ class _RecordingBar:
             event.look(self.stage, step, done)
 
 
-def run(made: Manifest, *, workers: int = 2, display: RecordingDisplay | None = None) -> Report:
-    """`afray run` in this process."""
-    return run_job(parse(made), RunSettings(workers=workers), display or RecordingDisplay())
+def run(
+    made: Manifest, *, workers: int = 2, display: RecordingDisplay | None = None, owner: Owner | None = None
+) -> Report:
+    """`afray run` in this process; runs of one `owner` are attempts of one job."""
+    settings = RunSettings(workers=workers, owner=owner or Owner.of_run())
+    return run_job(parse(made), settings, display or RecordingDisplay())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedJob:
+    """A job that ran to its end, to compare others with."""
+
+    manifest: Manifest
+    report: Report
+
+    @property
+    def pool(self) -> Path:
+        return Path(parse(self.manifest).spec.pool.uri.removeprefix("file://"))
+
+    @property
+    def output(self) -> Path:
+        return Path(parse(self.manifest).spec.output.uri.removeprefix("file://"))
+
+    @property
+    def digest(self) -> str:
+        return self.report.selection_digest
+
+    def elsewhere(self, output: Path | str, changes: Mapping[str, object] | None = None) -> Manifest:
+        """The same job with another output, and other changes."""
+        return changed(self.manifest, {"spec.output.uri": str(output), **(changes or {})})
+
+
+def refused(
+    made: Manifest, exit_code: int, *, display: RecordingDisplay | None = None, owner: Owner | None = None
+) -> str:
+    """Run a job that must end with an error of this exit code; returns what it says."""
+    with pytest.raises(AfrayError) as caught:
+        run(made, display=display, owner=owner)
+    assert caught.value.exit_code == exit_code, str(caught.value)
+    return str(caught.value)
+
+
+def json_of(path: Path) -> dict[str, object]:
+    """The object in a JSON file."""
+    found: dict[str, object] = json.loads(path.read_text())
+    return found
 
 
 def commit_epochs(output: Path | str, folder: str = "") -> dict[str, int]:
