@@ -73,15 +73,10 @@ def embed_rows(
 
     Bad rows get a reason and zeros. What the reader raises about a whole store (Retryable and others) propagates.
     """
-    turns = threading.Lock() if encoder.device.type == "cpu" else nullcontext()
-    feed = Feed(
-        reader=reader,
-        rules=rules,
-        batch_size=batch_size,
-        threads=threads,
-        turns=turns,
-        is_pinned=encoder.device.type == "cuda",
-    )
+    kind = encoder.device.type
+    turns = threading.Lock() if kind == "cpu" else nullcontext()
+    pinned = kind == "cuda"
+    feed = Feed(reader=reader, rules=rules, batch_size=batch_size, threads=threads, turns=turns, is_pinned=pinned)
     vectors = np.zeros((part.num_rows, encoder.dim), dtype=np.float32)
     outcomes: list[RowOutcome] = []
     decode_seconds = model_seconds = 0.0
