@@ -6,6 +6,8 @@
        ^            |
        '- worker died or its lease ran out: a new worker, the task again, at most ATTEMPTS times
 
+A worker that dies before its first task is replaced too, but not for ever: ATTEMPTS times per seat without a success.
+
 Tasks are pure or commit by create-if-absent, so running one twice is harmless. Results come back in task order.
 """
 
@@ -19,16 +21,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
 from afray.errors import Retryable
 from afray.runtime.worker import PULSE, WorkerActor
 
 log = logging.getLogger(__name__)
 
+HELP = "Give workers more memory, or find what kills them in the worker's log."
 ATTEMPTS = 4
 """Workers a task may outlive; a row that kills every decoder must not kill them for ever."""
 POLL_SECONDS = 1.0
+LOST = (RayActorError, OutOfMemoryError, NodeDiedError, ObjectLostError)
+"""What Ray raises when a worker, its machine, or a result that lay there is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,8 @@ class Crew:
         self._placement = placement or Placement()
         self.lease_seconds = lease_seconds
         self.replaced = 0
+        self.failed_starts = 0
+        """In a row, over all seats."""
         self.seats = [self._hire() for _ in range(size)]
 
     def __enter__(self) -> Crew:
@@ -107,9 +114,9 @@ class Crew:
         actor = WorkerActor.options(num_cpus=self._placement.cpus, num_gpus=self._placement.gpus).remote()
         return _Seat(actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
 
-    def replace(self, seat: _Seat, why: str) -> None:
+    def replace(self, seat: _Seat, why: str, *, level: int = logging.WARNING) -> None:
         """Put a new actor on a seat whose actor is lost."""
-        log.warning("worker lost (%s), starting another", why)
+        log.log(level, "worker lost (%s), starting another", why)
         self.replaced += 1
         ray.kill(seat.actor)
         fresh = self._hire()
@@ -141,7 +148,7 @@ class _Run:
                 self._assign()
                 self._collect()
                 self._check_leases()
-        except BaseException:
+        except Exception:
             self._abandon()
             raise
         return self._results
@@ -169,12 +176,19 @@ class _Run:
                 self._finish(reference)
 
     def _greet(self, seat: _Seat) -> None:
+        crew = self._crew
         try:
             ray.get(seat.hello)
-        except RayActorError as error:
-            self._crew.replace(seat, _first_line(error))
+        except LOST as error:
+            why = _first_line(error)
+            crew.failed_starts += 1
+            if crew.failed_starts >= ATTEMPTS * len(crew):
+                raise Retryable(
+                    f"{crew.failed_starts} workers in a row died while starting (last: {why}). {HELP}"
+                ) from None
+            crew.replace(seat, why)
         else:
-            seat.hello = None
+            seat.hello, crew.failed_starts = None, 0
 
     def _finish(self, reference: Any) -> None:
         seat, value = self._running.pop(reference)
@@ -183,12 +197,12 @@ class _Run:
         try:
             ray.get(reference)
             result = value if self._keep else ray.get(value)
-        except RayActorError as error:
-            self._lose(seat, number, _first_line(error))
-            return
-        except RayTaskError as error:
+        except RayTaskError as error:  # first, for it is also an instance of what the task raised
             seat.task = None
             raise error.cause from None
+        except LOST as error:
+            self._lose(seat, number, _first_line(error))
+            return
         seat.task = None
         self._results[number] = result
         self._open -= 1
@@ -200,10 +214,7 @@ class _Run:
         self._attempts[number] += 1
         if self._attempts[number] >= ATTEMPTS:
             name = self._tasks[number].name
-            raise Retryable(
-                f"{name}: {ATTEMPTS} workers in a row were lost while doing it (last: {why}). "
-                "Give workers more memory, or find the row that kills them in the worker's log."
-            )
+            raise Retryable(f"{name}: {ATTEMPTS} workers in a row were lost while doing it (last: {why}). {HELP}")
         self._pending.appendleft(number)
 
     def _check_leases(self) -> None:
@@ -227,7 +238,7 @@ class _Run:
             return
         try:
             rows = int(ray.get(seat.pulse))
-        except RayActorError:
+        except LOST:
             return  # the task's own reference reports the death
         finally:
             seat.pulse = None
@@ -237,7 +248,7 @@ class _Run:
     def _abandon(self) -> None:
         """After an error no task of this run may still work when the next run starts."""
         for seat, _ in self._running.values():
-            self._crew.replace(seat, "its run ended with an error")
+            self._crew.replace(seat, "its run ended with an error", level=logging.INFO)
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,15 +7,18 @@ the same shard write the same bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afray.embedding.normalization import Normalizer
+from afray.errors import Retryable
 from afray.runtime.vectors import VectorShard, read_kept
 
 F32 = NDArray[np.float32]
@@ -42,7 +45,7 @@ class FeatureFile:
         rows = int(self.starts[-1])
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         with Path(self.path).open("ab") as file:
-            file.truncate(rows * self.dim * 4)
+            _reserve(file, rows * self.dim * 4)
         return np.memmap(self.path, np.float32, "r+", shape=(rows, self.dim))
 
     def rows(self, start: int, stop: int) -> F32:
@@ -78,3 +81,17 @@ class FeatureFile:
         # The map and the caches belong to one process.
         names = ("path", "dim", "shards", "normalizer")
         return {name: self.__dict__[name] for name in names}
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Make the file that long, with room for all of it: a page of a map that finds no room kills its process."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+    except OSError as error:
+        raise Retryable(
+            f"{file.name}: no room for the pool's features, {size / 2**20:,.1f} MiB ({error.strerror}). Free space "
+            "there, or set TMPDIR to a larger disk of this machine, and run again: finished work is kept"
+        ) from error

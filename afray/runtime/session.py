@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,9 @@ os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
 
 import ray
 
+from afray.errors import Retryable
+
+CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 512 * 2**20
 """Only centres and assignments pass through the object store; pixels and vectors never do."""
 
@@ -30,7 +34,8 @@ def ray_session(workers: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    if os.environ.get("RAY_ADDRESS"):
+    if address := os.environ.get("RAY_ADDRESS"):
+        _require_answer(address)
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:
         ray.init(
@@ -45,3 +50,17 @@ def ray_session(workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Raise Retryable if nothing listens at a `host:port`; Ray itself would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not port.isdecimal():
+        return  # such as auto: only Ray knows where that is
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise Retryable(
+            f"RAY_ADDRESS {address}: no Ray cluster answers there ({error}). Correct it, or unset it to run on this "
+            "machine alone"
+        ) from None

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import ray
+
+from afray.runtime.crew import Crew
 
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 240
@@ -62,6 +65,40 @@ def end(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+class Seat(Protocol):
+    """One place in a crew."""
+
+    task: int | None
+
+
+class NextTask:
+    """Kills the worker of a crew that is given the next task, once it has it: until then all workers stand still."""
+
+    def __init__(self) -> None:
+        self.killed: int | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, crew: Crew) -> None:
+        workers = dict(zip(crew.pids, crew.seats, strict=True))
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        self._thread = threading.Thread(target=self._kill, args=(workers,))
+        self._thread.start()
+
+    def join(self) -> None:
+        assert self._thread is not None, "the moment never came"
+        self._thread.join()
+        assert self.killed is not None
+
+    def _kill(self, workers: dict[int, Seat]) -> None:
+        wait_until(lambda: any(seat.task is not None for seat in workers.values()), "the next task")
+        victim, *_ = (pid for pid, seat in workers.items() if seat.task is not None)
+        end(victim)
+        self.killed = victim
+        for pid in workers.keys() - {victim}:
+            os.kill(pid, signal.SIGCONT)
 
 
 class Killer:

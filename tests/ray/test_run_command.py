@@ -11,6 +11,9 @@ from helpers import jobs
 from helpers.faults import afray, descendants, started
 from helpers.image_jobs import without_labels
 from helpers.jobs import FinishedJob
+from typer.testing import CliRunner
+
+from afray.cli.main import app
 
 pytestmark = pytest.mark.ray
 Ended = subprocess.CompletedProcess[str]
@@ -25,7 +28,7 @@ def on_one_cpu(image_job: FinishedJob, tmp_path_factory: pytest.TempPathFactory)
     return folder / "out", afray("run", manifest, "-o", "json", first=ONE_CPU)
 
 
-def test_one_cpu_gives_the_bits_of_many(image_job: FinishedJob, on_one_cpu: tuple[Path, Ended]) -> None:
+def test_one_worker_on_one_cpu_gives_the_same_bits(image_job: FinishedJob, on_one_cpu: tuple[Path, Ended]) -> None:
     output, ended = on_one_cpu
     assert ended.returncode == 0, ended.stderr
     expected, found = jobs.vectors_of(image_job.output), jobs.vectors_of(output)
@@ -59,17 +62,17 @@ def test_a_finished_job_is_answered_from_its_report_without_ray(image_job: Finis
 
 
 def test_report_reads_a_finished_output_and_draws_its_page_again(image_job: FinishedJob) -> None:
-    shown = afray("report", image_job.output, "-o", "json")
+    page, kept = image_job.output / "report.html", image_job.output / "kept.html"
+    page.rename(kept)
+    shown = CliRunner().invoke(app, ["report", str(image_job.output), "-o", "json"])
     assert json.loads(shown.stdout)["selectionDigest"] == image_job.digest
-    (image_job.output / "report.html").rename(image_job.output / "kept.html")
-    assert afray("report", image_job.output).returncode == 0
-    assert image_job.digest in (image_job.output / "report.html").read_text()
-    (image_job.output / "kept.html").replace(image_job.output / "report.html")
+    assert image_job.digest in page.read_text()
+    kept.replace(page)
 
 
 def test_an_error_is_all_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
     manifest = jobs.write_manifest(tmp_path / "job.yaml", jobs.images_manifest(tmp_path / "pool", tmp_path / "out"))
-    ended = afray("run", manifest, "-o", "json")
-    assert (ended.returncode, ended.stdout) == (65, "")
+    ended = CliRunner().invoke(app, ["run", str(manifest), "-o", "json"])
+    assert (ended.exit_code, ended.stdout) == (65, "")
     assert ended.stderr.startswith("error: empty pool")

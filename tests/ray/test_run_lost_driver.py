@@ -29,16 +29,18 @@ class Story:
         self.made = job.elsewhere(self.output)
         self._manifest = jobs.write_manifest(folder / "job.yaml", self.made)
 
-    def kill_driver(self, happened: Callable[[], object], environment: Mapping[str, str] | None = None) -> None:
+    def kill_driver(
+        self, happened: Callable[[], object], environment: Mapping[str, str] | None = None, *, workers: int = 1
+    ) -> None:
         """Start a driver, kill nothing but it once this has happened, and see everything end that it started."""
-        with started("run", self._manifest, "--workers", 2, environment=environment) as driver:
+        with started("run", self._manifest, "--workers", workers, environment=environment) as driver:
             wait_until(lambda: driver.poll() is not None or happened(), "the moment to kill the driver")
-            workers = [pid for pid, title in descendants(os.getpid()).items() if title.startswith(WORKERS)]
-            left_behind = {*workers, *descendants(driver.pid)}
+            working = [pid for pid, title in descendants(os.getpid()).items() if title.startswith(WORKERS)]
+            left_behind = {*working, *descendants(driver.pid)}
             driver.kill()
             _, errors = driver.communicate()
             assert driver.returncode == -signal.SIGKILL, f"the driver was too quick, or failed: {errors}"
-            assert workers
+            assert working
             wait_until(lambda: not any(map(is_running, left_behind)), "the end of what the driver started")
 
     def commits(self, folder: str) -> dict[str, int]:
@@ -67,7 +69,7 @@ def test_a_driver_killed_in_each_stage_is_resumed_without_repeating_what_was_fin
     assert len(story.commits("embeddings")) == PARTS_OF_POOL
     assert not story.commits("selection")
 
-    story.kill_driver(story.last_training, this_session())
+    story.kill_driver(story.last_training, this_session(), workers=2)
     assert not story.commits("finetune")
     trained = story.last_training()
 

@@ -1,32 +1,65 @@
-"""A worker is killed in each step of a selection; tests of the other stages are in the stories of lost drivers."""
+"""A worker is killed in each step of a selection. (Training workers: the story of the lost driver.)"""
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 from helpers import jobs
-from helpers.faults import Killer
+from helpers.faults import NextTask, descendants, end
 from helpers.jobs import At, FinishedJob, RecordingDisplay
+
+from afray.driver.labelling import load_labels
+from afray.driver.pipeline import run_stages
+from afray.driver.workspace import RunSettings, opened
 
 pytestmark = pytest.mark.ray
 
 MOMENTS = {
-    "statistics": ("", 0),
-    "core": ("core", 5),
-    "assignment": ("assign", 0),
-    "clusters": ("assign", 1),
+    "embedding": ("embed pool", "", 100),
+    "statistics": ("select", "", 0),
+    "core": ("select", "core", 5),
+    "assignment": ("select", "assign", 0),
+    "clusters": ("select", "assign", 1),
 }
-"""Step after whose report the next thing to do is the one of this name, and how far it has come."""
+"""The report after which the next task is one of this step: stage, step, how far it has come."""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_worker_killed_while_rows_are_selected_changes_nothing(
+def test_a_worker_killed_with_a_task_in_hand_changes_nothing(
     vector_job: FinishedJob, moment: str, tmp_path: Path
 ) -> None:
-    killer, (step, done) = Killer(), MOMENTS[moment]
-    display = RecordingDisplay([At("select", killer.start, step=step, done=done)])
-    report = jobs.run(vector_job.elsewhere(tmp_path), display=display)
-    assert killer.join().startswith("ray::Worker")
+    stage, step, done = MOMENTS[moment]
+    job, kill = jobs.parse(vector_job.elsewhere(tmp_path)), NextTask()
+    display = RecordingDisplay()
+    with opened(job, RunSettings(workers=2), display) as workspace:
+        display.events.append(At(stage, lambda: kill.start(workspace.crew), step=step, done=done))
+        report = run_stages(workspace, load_labels(job))
+        kill.join()
+        assert workspace.crew.replaced == 1
+        assert kill.killed not in workspace.crew.pids
     assert display.was_told("worker lost")
     assert report.selection_digest == vector_job.digest
+
+
+def test_a_run_whose_workers_all_die_at_once_gives_up_with_advice(vector_job: FinishedJob, tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def kill_them_all() -> None:
+        while not over.wait(0.02):
+            for pid, title in descendants(os.getpid()).items():
+                if title.startswith("ray::Worker"):
+                    end(pid)
+
+    murderer = threading.Thread(target=kill_them_all)
+    murderer.start()
+    try:
+        said = jobs.refused(vector_job.elsewhere(tmp_path / "out"), 74)
+    finally:
+        over.set()
+        murderer.join()
+    assert "workers in a row" in said
+    assert "Give workers more memory, or find what kills them in the worker's log." in said
+    assert jobs.run(vector_job.elsewhere(tmp_path / "out")).selection_digest == vector_job.digest

@@ -48,7 +48,7 @@ def bucket_job(image_job: FinishedJob, server: S3Server, tmp_path_factory: pytes
         server.put(f"{bucket}/welds/{file.relative_to(image_job.pool)}", file.read_bytes())
     manifest = jobs.changed(without_labels(image_job, f"{bucket}/results/r1"), {"spec.pool.uri": f"{bucket}/welds"})
     path = jobs.write_manifest(tmp_path_factory.mktemp("s3") / "job.yaml", manifest)
-    ended = afray("run", path, "--workers", 2, "-o", "json", environment=server.environment)
+    ended = afray("run", path, "--workers", 1, "-o", "json", environment=server.environment)
     assert ended.returncode == 0, ended.stderr
     output = Store.open(f"{bucket}/results/r1", environment=server.environment)
     return BucketJob(manifest=manifest, output=output, stdout=ended.stdout, stderr=ended.stderr)
