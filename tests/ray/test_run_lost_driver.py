@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import jobs
-from helpers.faults import Killer, descendants, is_running, started, this_session, wait_until
+from helpers.faults import Killer, descendants, end, is_running, started, this_session, wait_until
 from helpers.jobs import At, FinishedJob, RecordingDisplay
 
 from afray.reporting.report import Finetune
@@ -19,6 +19,8 @@ PARTS_OF_POOL = 5
 """246 rows in shards of 50."""
 WORKERS = ("ray::Worker", "ray::RayTrainWorker", "ray::TrainController")
 """Titles of processes that work for one driver alone."""
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Those of Ray's own that take a minute to notice that their node is gone; we do not wait for it."""
 
 
 class Story:
@@ -36,12 +38,16 @@ class Story:
         with started("run", self._manifest, "--workers", workers, environment=environment) as driver:
             wait_until(lambda: driver.poll() is not None or happened(), "the moment to kill the driver")
             working = [pid for pid, title in descendants(os.getpid()).items() if title.startswith(WORKERS)]
-            left_behind = {*working, *descendants(driver.pid)}
+            own = descendants(driver.pid)
             driver.kill()
             _, errors = driver.communicate()
             assert driver.returncode == -signal.SIGKILL, f"the driver was too quick, or failed: {errors}"
             assert working
+            agents = [pid for pid, title in own.items() if title.startswith(AGENTS)]
+            left_behind = {*working, *own}.difference(agents)
             wait_until(lambda: not any(map(is_running, left_behind)), "the end of what the driver started")
+            for pid in agents:
+                end(pid)
 
     def commits(self, folder: str) -> dict[str, int]:
         return jobs.commit_epochs(self.output, folder)
