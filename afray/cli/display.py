@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from afray.driver.progress import Bar, Display
 
 LINE_SECONDS = 10.0
+SHORTEST_RATED = 1.0
+"""Seconds."""
 
 
 def choose_display(console: Console) -> Display:
@@ -86,7 +88,9 @@ class _LineBar:
         self._say(f" done in {time.monotonic() - self._started:.1f} s")
 
     def _say(self, tail: str) -> None:
-        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        seconds = time.monotonic() - self._started
         of = f"/{self._total:,}" if self._total else ""
-        text = f"{self._stage}: {self._done:,}{of} {self._unit} ({rate:,.0f}/s){tail}"
+        # Where a stage is found finished, a rate would say something about nothing.
+        rate = f" ({self._done / seconds:,.0f}/s)" if seconds > SHORTEST_RATED else ""
+        text = f"{self._stage}: {self._done:,}{of} {self._unit}{rate}{tail}"
         self._console.print(text, soft_wrap=True, highlight=False)

@@ -125,7 +125,8 @@ def embed_pool(
     source = open_pool(pool)
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
-        check_known(labels, _all_ids(index))
+        field = "spec.pool.labels" if isinstance(pool, PoolSpec) else "spec.evaluation.labels"
+        check_known(labels, _all_ids(index), field=field)
     if selection is not None:
         check_budget(selection, index.rows)
     plan = EmbedPlan(

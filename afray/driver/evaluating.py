@@ -27,6 +27,10 @@ SEEDS = range(5)
 HOW_TO_GO_ON = (
     "No labels yet: let people label the rows of selection.csv, name their file in spec.labels, and run again."
 )
+NO_SELECTED_ROW = (
+    "No selected row has a label in spec.pool.labels, so there is no probe and no finetune: let people label the rows "
+    "of selection.csv, name their file in spec.labels, and run again."
+)
 
 
 def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, labels: Labels) -> Evaluation:
@@ -40,6 +44,9 @@ def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, lab
         prepared.pool, labels.of_selection, "spec.labels" if labels.selected else "spec.pool.labels"
     )
     selected = labelled.among(outcome.selection.rows)
+    if not len(selected.rows):
+        workspace.stages.display.note(NO_SELECTED_ROW)
+        return Evaluation()
     try:
         return measure(workspace, prepared, selected, labelled, labels)
     except OneClass as error:

@@ -15,6 +15,7 @@ from afray.errors import AfrayError
 from afray.storage.store import Store
 
 FOLDER = "logs"
+_LOGGER = logging.getLogger("afray")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -45,20 +46,28 @@ class Logbook:
 
 
 @contextmanager
-def logging_to(output: Store, epoch: int, display: Display) -> Iterator[Logbook]:
+def noting(display: Display) -> Iterator[None]:
+    """Show the warnings of afray's own modules until the context ends."""
+    notes = _Notes(display)
+    _LOGGER.addHandler(notes)
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(notes)
+
+
+@contextmanager
+def logging_to(output: Store, epoch: int) -> Iterator[Logbook]:
     """Collect the log of afray's own modules until the context ends, also when it ends with an error."""
-    logger = logging.getLogger("afray")
-    logbook, notes, level = Logbook(output, epoch), _Notes(display), logger.level
-    logger.setLevel(logging.INFO)
-    for handler in (logbook.handler, notes):
-        logger.addHandler(handler)
+    logbook, level = Logbook(output, epoch), _LOGGER.level
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.addHandler(logbook.handler)
     try:
         yield logbook
     except AfrayError as error:
-        logger.info("ended: %s: %s", type(error).__name__, error)
+        _LOGGER.info("ended: %s: %s", type(error).__name__, error)
         raise
     finally:
-        for handler in (logbook.handler, notes):
-            logger.removeHandler(handler)
-        logger.setLevel(level)
+        _LOGGER.removeHandler(logbook.handler)
+        _LOGGER.setLevel(level)
         logbook.save()

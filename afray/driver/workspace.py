@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from afray.api.digest import spec_digest
 from afray.api.job import SelectionJob
-from afray.driver.logbook import logging_to
+from afray.driver.logbook import logging_to, noting
 from afray.driver.progress import Display, Stages
 from afray.storage.commits import Fence
 from afray.storage.ownership import Owner, Ownership, probe_conditional_create
@@ -110,8 +110,9 @@ def opened(
     """
     output = Store.open(job.spec.output.uri, environment=environment)
     with ExitStack() as exits:
+        exits.enter_context(noting(display))
         probe_conditional_create(output)
         ownership = Ownership.acquire(output, settings.owner, spec_digest(job), attempt=settings.attempt)
         exits.enter_context(ownership)
-        logbook = exits.enter_context(logging_to(output, ownership.epoch, display))
+        logbook = exits.enter_context(logging_to(output, ownership.epoch))
         yield Workspace(job, settings, output, ownership.fence, Stages(display, logbook.save), exits)

@@ -72,8 +72,11 @@ def read_answers(
     return answers
 
 
-def check_known(labels: Collection[str], known_ids: Iterable[str]) -> None:
-    """Raise PoolError if labels are of ids that are not among the known ones (any number, in any order)."""
+def check_known(labels: Collection[str], known_ids: Iterable[str], *, field: str) -> None:
+    """Raise PoolError if labels are of ids that are not among the known ones (any number, in any order).
+
+    `field` is where the spec names the label file.
+    """
     unknown = dict.fromkeys(labels)
     example = None
     for known in known_ids:
@@ -81,8 +84,8 @@ def check_known(labels: Collection[str], known_ids: Iterable[str]) -> None:
         unknown.pop(known, None)
     if unknown:
         raise PoolError(
-            f"labels: {len(unknown)} of {len(labels)} ids are unknown: {_name_some(list(unknown))}. "
-            f"An id of this pool looks like {example!r}; correct the column id of the label file"
+            f"{field}: {len(unknown)} of {len(labels)} ids are unknown: {_name_some(list(unknown))}. "
+            f"An id here looks like {example!r}; correct the column id of the label file"
         )
 
 

@@ -157,5 +157,5 @@ def _lives(store: Store, epoch: int, claim: Claim, timing: Timing) -> bool:
         case Liveness.ENDED:
             return False
         case Liveness.UNKNOWN:
-            logger.info("waiting up to %g s for a sign of life of %s", timing.watch_seconds, claim.owner)
+            logger.warning("waiting up to %g s for a sign of life of %s", timing.watch_seconds, claim.owner)
             return is_beating(store, beat_key(epoch), timing)

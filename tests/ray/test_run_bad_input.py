@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ def test_labels_of_unknown_rows_are_refused_before_anything_is_embedded_and_can_
     file = jobs.write_labels(tmp_path / "labels.csv", labels | {"row-600": "bad", "row-601": "bad"})
     manifest = with_labels(vector_job, tmp_path, file)
     said = jobs.refused(manifest, 65)
-    assert "2 of 602 ids are unknown: 'row-600', 'row-601'" in said
+    assert "spec.pool.labels: 2 of 602 ids are unknown: 'row-600', 'row-601'" in said
     assert "'row-00000'" in said
     assert not (tmp_path / "out" / "embeddings").exists()
     jobs.write_labels(file, labels)
@@ -171,6 +172,29 @@ def test_one_class_stops_only_the_probe(vector_job: FinishedJob, tmp_path: Path)
     assert report.selection_digest == vector_job.digest
     assert report.evaluation.probe is None
     assert display.was_told("labels: all 60 labelled rows are of class 'good', so there is nothing to learn")
+
+
+def test_labels_of_none_of_the_selected_rows_are_no_reason_to_fail(vector_job: FinishedJob, tmp_path: Path) -> None:
+    chosen = pq.read_table(vector_job.output / "selection.parquet")["id"].to_pylist()
+    others = [row_id for row_id in jobs.row_ids(600) if row_id not in chosen][:9]
+    labels = jobs.write_labels(tmp_path / "labels.csv", dict.fromkeys(others, "good"))
+    display = RecordingDisplay()
+    report = jobs.run(with_labels(vector_job, tmp_path, labels), display=display)
+    assert report.evaluation.probe is None
+    assert display.was_told("No selected row has a label in spec.pool.labels")
+
+
+def test_unknown_held_out_rows_are_refused_and_the_selection_stays(vector_job: FinishedJob, tmp_path: Path) -> None:
+    output = Path(shutil.copytree(vector_job.output, tmp_path / "out"))
+    jobs.write_embeddings(tmp_path / "heldout", 50, seed=2)
+    labels = jobs.write_labels(tmp_path / "labels.csv", dict.fromkeys(jobs.row_ids(600), "good"))
+    heldout = jobs.write_labels(tmp_path / "heldout.csv", dict.fromkeys(jobs.row_ids(51), "good"))
+    block = {"uri": f"{tmp_path}/heldout", "format": "embeddings", "labels": {"uri": str(heldout), "format": "csv"}}
+    certificate = (output / "certificate.json").read_bytes()
+    said = jobs.refused(jobs.changed(with_labels(vector_job, tmp_path, labels), {"spec.evaluation": block}), 65)
+    assert "spec.evaluation.labels: 1 of 51 ids are unknown: 'row-00050'" in said
+    assert (output / "certificate.json").read_bytes() == certificate
+    assert jobs.run(vector_job.elsewhere(output)) == vector_job.report
 
 
 def with_labels(job: FinishedJob, folder: Path, file: Path) -> Manifest:

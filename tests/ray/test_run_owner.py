@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 from helpers import jobs
 from helpers.faults import afray, started, this_session, wait_until
 from helpers.jobs import At, FinishedJob, RecordingDisplay
-from helpers.owners import owner_ended
+from helpers.owners import owner_elsewhere, owner_ended
 
+from afray.api.digest import spec_digest
 from afray.storage.claims import Claim, take
+from afray.storage.ownership import Ownership
 from afray.storage.store import Store
 
 pytestmark = pytest.mark.ray
@@ -45,6 +48,26 @@ def test_a_second_run_on_the_same_output_is_refused_while_the_first_works(
     # The output stays that of its spec; whoever asks for the same is welcome.
     assert "belongs to another spec" in jobs.refused(other_spec, 69)
     assert afray("run", same).returncode == 0
+
+
+def test_a_run_says_that_it_waits_for_an_owner_elsewhere_and_goes_on_once_that_lets_go(
+    vector_job: FinishedJob, tmp_path: Path
+) -> None:
+    manifest = vector_job.elsewhere(tmp_path / "out")
+    store = Store.open(str(tmp_path / "out"))
+    elsewhere = Ownership.acquire(store, owner_elsewhere(), spec_digest(jobs.parse(manifest)))
+    display = RecordingDisplay()
+
+    def let_go_once_waited_for() -> None:
+        wait_until(lambda: display.was_told("sign of life"), "the note")
+        elsewhere.close()
+
+    letting_go = threading.Thread(target=let_go_once_waited_for)
+    letting_go.start()
+    report = jobs.run(manifest, display=display)
+    letting_go.join()
+    assert display.was_told("warning: waiting up to 60 s for a sign of life of SelectionJob uid-elsewhere (host node-7")
+    assert report.selection_digest == vector_job.digest
 
 
 def test_a_driver_that_was_overtaken_stops_and_the_next_one_goes_on(vector_job: FinishedJob, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_labels_are_read_from_a_bucket(s3_server: S3Server) -> None:
 
 
 def test_labels_of_known_rows_pass_though_others_have_none() -> None:
-    check_known({"b": "x", "a": "y"}, iter(["a", "b", "c"]))
+    check_known({"b": "x", "a": "y"}, iter(["a", "b", "c"]), field="spec.labels")
 
 
 def test_unknown_ids_are_counted_and_five_of_them_named() -> None:
@@ -212,5 +212,5 @@ def test_unknown_ids_are_counted_and_five_of_them_named() -> None:
     with pytest.raises(
         PoolError, match=r"7 of 8 ids are unknown: 'wrong-0',.*'wrong-4' and 2 more\. .*like 'a\.png'"
     ) as error:
-        check_known(labels, ["a.png", "b.png"])
+        check_known(labels, ["a.png", "b.png"], field="spec.labels")
     assert "wrong-5" not in str(error.value)
