@@ -37,8 +37,9 @@ $(BIN)/uv: requirements/bootstrap.txt
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
 	touch $@
 
+# Bytecode now: where PYTHONDONTWRITEBYTECODE is set, every Ray worker would compile torch anew, for 13 CPU-seconds.
 $(STAMP): $(BIN)/uv requirements/all.txt pyproject.toml
-	$(UV) install --require-hashes --requirement requirements/bootstrap.txt --requirement requirements/all.txt
+	$(UV) install --compile-bytecode --require-hashes --requirement requirements/bootstrap.txt --requirement requirements/all.txt
 	$(UV) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
