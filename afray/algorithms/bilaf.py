@@ -115,6 +115,7 @@ def _in_rank_order(outcome: Outcome, numbers: I64, split: I64, core_rows: I64, s
         excluded_rows=outcome.excluded_rows[removed],
         excluded_cluster=core_rows[outcome.excluded_cluster[removed]],
         excluded_density=outcome.excluded_density[removed],
+        excluded_limit=outcome.excluded_limit[removed],
         kept=int(sizes.sum()) - len(removed),
         cluster_sizes=sizes,
         score_counts=outcome.score_counts,

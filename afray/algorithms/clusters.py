@@ -81,6 +81,7 @@ class Outcome:
     excluded_rows: I64
     excluded_cluster: I64
     excluded_density: F64
+    excluded_limit: F64
     score_counts: I64
 
 
@@ -158,6 +159,7 @@ def _outcome(
         excluded_rows=members.rows[cleaned.removed],
         excluded_cluster=np.full(len(cleaned.removed), cluster.own),
         excluded_density=cleaned.removed_density,
+        excluded_limit=np.full(len(cleaned.removed), cleaned.limit),
         score_counts=_histogram(seen, cluster.core),
     )
 
@@ -179,5 +181,6 @@ def join(outcomes: Sequence[Outcome]) -> Outcome:
         excluded_rows=np.concatenate([each.excluded_rows for each in outcomes]),
         excluded_cluster=np.concatenate([each.excluded_cluster for each in outcomes]),
         excluded_density=np.concatenate([each.excluded_density for each in outcomes]),
+        excluded_limit=np.concatenate([each.excluded_limit for each in outcomes]),
         score_counts=np.sum([each.score_counts for each in outcomes], axis=0),
     )

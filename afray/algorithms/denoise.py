@@ -54,12 +54,14 @@ def kept_sizes(sizes: I64, removal_ratio: float) -> I64:
 class Denoised:
     """Positions in the cluster: `kept` in the order of joining, `removed` ascending with their densities.
 
-    A density is the mean distance to the nearest members when last ranked, NaN for a row that never was.
+    A density is the mean distance to the nearest members when last ranked, NaN for a row that never was. `limit` is
+    that of the last row kept.
     """
 
     kept: I64
     removed: I64
     removed_density: F64
+    limit: float
 
 
 def remove_outliers(
@@ -73,7 +75,7 @@ def remove_outliers(
     size = len(pairs.rows)
     plan = schedule(size, removal_ratio)
     if plan.rounds == 0:
-        return Denoised(kept=np.arange(size), removed=np.empty(0, np.int64), removed_density=np.empty(0))
+        return Denoised(kept=np.arange(size), removed=np.empty(0, np.int64), removed_density=np.empty(0), limit=np.nan)
     to_core = pairs.of_row(core)
     if not as_released:
         to_core[core] = -1
@@ -83,7 +85,8 @@ def remove_outliers(
     is_removed = np.ones(size, np.bool_)
     is_removed[kept] = False
     removed = np.flatnonzero(is_removed)
-    return Denoised(kept=kept, removed=removed, removed_density=ticks[removed] / numerics.TICKS)
+    densities = ticks / numerics.TICKS
+    return Denoised(kept=kept, removed=removed, removed_density=densities[removed], limit=float(densities[kept[-1]]))
 
 
 def _join(pairs: PairDistances, first: I64, rounds: int, neighbours: int, misread: bool) -> tuple[I64, F64]:

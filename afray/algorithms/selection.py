@@ -43,6 +43,8 @@ class Selection:
     """Row of the core of the cluster that dropped them."""
     excluded_density: F64 = field(default_factory=_no_values)
     """Mean distance to the nearest clustered members when last ranked, larger = more isolated; NaN if never ranked."""
+    excluded_limit: F64 = field(default_factory=_no_values)
+    """The same figure of the last row that the cluster kept; NaN where that row joined unranked, beside the core."""
 
     kept: int = 0
     """Rows left after outlier removal."""

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from afray.algorithms.selection import F64
 from afray.reporting.report import Gallery, PickedRow, RemovedRow
 from afray.reporting.tables import Kind
 
@@ -14,8 +13,8 @@ PICKS_SHOWN = 24
 REMOVED_SHOWN = 24
 
 
-def choose(selection: pa.Table, excluded: pa.Table, limits: F64 | None = None) -> Gallery:
-    """The rows to show out of the two output tables; `limits` (aligned with `excluded`) as in `RemovedRow.limit`."""
+def choose(selection: pa.Table, excluded: pa.Table) -> Gallery:
+    """The rows to show out of the two output tables."""
     core = selection.filter(pc.equal(selection["kind"], Kind.CORE.value))
     boundary = selection.filter(pc.equal(selection["kind"], Kind.BOUNDARY.value))
     half = PICKS_SHOWN // 2
@@ -24,7 +23,7 @@ def choose(selection: pa.Table, excluded: pa.Table, limits: F64 | None = None) -
     return Gallery(
         core=_picked(core.slice(0, core_share)),
         boundary=_picked(boundary.slice(0, boundary_share)),
-        removed=_removed(excluded, limits),
+        removed=_removed(excluded),
     )
 
 
@@ -39,13 +38,9 @@ def _picked(rows: pa.Table) -> tuple[PickedRow, ...]:
     return tuple(PickedRow.model_validate(row) for row in rows.drop_columns(["sha256"]).to_pylist())
 
 
-def _removed(excluded: pa.Table, limits: F64 | None) -> tuple[RemovedRow, ...]:
+def _removed(excluded: pa.Table) -> tuple[RemovedRow, ...]:
     """The most isolated first; rows that were never ranked last."""
     density = excluded["density"].to_numpy(zero_copy_only=False).astype(np.float64)
     order = np.argsort(-density, kind="stable")[:REMOVED_SHOWN]
-    known = np.full(len(excluded), np.nan) if limits is None else limits
     shown = excluded.take(pa.array(order)).drop_columns(["reason"]).to_pylist()
-    return tuple(
-        RemovedRow.model_validate({**row, "limit": None if np.isnan(limit) else float(limit)})
-        for row, limit in zip(shown, known[order], strict=True)
-    )
+    return tuple(RemovedRow.model_validate(row) for row in shown)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from afray.algorithms.selection import F64, I64, SCORE_BINS, Selection
+from afray.algorithms.selection import I64, SCORE_BINS, Selection
 from afray.reporting import gallery, pool_map
 from afray.reporting.digests import selection_digest
 from afray.reporting.facts import Funnel
@@ -60,8 +60,6 @@ class ReportData:
     tables: OutputTables
     map_sample: MapSample | None
     """None: no map."""
-    excluded_limits: F64 | None = None
-    """Per excluded row, the density of the last row that its cluster kept; None or NaN where unknown."""
     evaluation: Evaluation
     environment: Environment
     stages: tuple[Stage, ...]
@@ -85,7 +83,7 @@ def build_report(data: ReportData) -> Report:
         clusters=_clusters(picks.cluster_sizes),
         map=_map(data),
         scores=_scores(picks),
-        gallery=gallery.choose(tables.selection, tables.excluded, data.excluded_limits),
+        gallery=gallery.choose(tables.selection, tables.excluded),
         copy_groups=_copy_groups(tables.duplicates),
         quarantine=_bad_rows(tables.quarantine),
         evaluation=data.evaluation,

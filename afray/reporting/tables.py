@@ -50,6 +50,7 @@ EXCLUDED_SCHEMA = pa.schema(
         pa.field("uri", pa.string(), nullable=False),
         pa.field("cluster", pa.string(), nullable=False),
         pa.field("density", pa.float64()),
+        pa.field("limit", pa.float64()),
         pa.field("reason", pa.string(), nullable=False),
     ]
 )
@@ -117,7 +118,7 @@ def selection_table(selection: Selection, names: RowNames) -> pa.Table:
 
 
 def excluded_table(selection: Selection, names: RowNames) -> pa.Table:
-    """excluded.parquet: the rows that denoising removed, by ascending pool id; density as in `Selection`."""
+    """excluded.parquet: the rows that denoising removed, by ascending pool id; density and limit as in `Selection`."""
     own = names.positions(selection.excluded_rows)
     return _table(
         EXCLUDED_SCHEMA,
@@ -126,6 +127,7 @@ def excluded_table(selection: Selection, names: RowNames) -> pa.Table:
             "uri": names.uris.take(own),
             "cluster": names.ids_of(selection.excluded_cluster),
             "density": _nullable(selection.excluded_density),
+            "limit": _nullable(selection.excluded_limit),
             "reason": [OUTLIER] * len(selection.excluded_rows),
         },
     )

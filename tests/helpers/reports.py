@@ -20,6 +20,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
+EXCLUDED_LIMIT = 0.125
 FINISHED = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
@@ -63,6 +64,7 @@ def make_selection(vectors: F32, core: int, boundary: int) -> Selection:
         excluded_rows=removed,
         excluded_cluster=cores[own[removed]],
         excluded_density=own_distance[removed],
+        excluded_limit=np.full(len(removed), EXCLUDED_LIMIT),
         kept=len(vectors) - len(removed),
         cluster_sizes=np.bincount(own, minlength=core),
         score_counts=np.histogram(scores[candidates], SCORE_BINS, (-1, 1))[0],

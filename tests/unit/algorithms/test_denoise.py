@@ -68,6 +68,7 @@ def test_a_cluster_without_a_table_is_split_alike(kind: str, as_released: bool) 
     np.testing.assert_array_equal(strips.kept, table.kept)
     np.testing.assert_array_equal(strips.removed, table.removed)
     np.testing.assert_array_equal(strips.removed_density, table.removed_density)
+    assert strips.limit == table.limit
 
 
 def test_the_density_of_a_removed_row_is_its_mean_distance_to_the_nearest_earlier_members() -> None:
@@ -77,6 +78,9 @@ def test_the_density_of_a_removed_row_is_its_mean_distance_to_the_nearest_earlie
     earlier = outcome.kept[:90]
     expected = [oracle.mean(np.sort(between[row, earlier])[:3]) for row in outcome.removed]
     np.testing.assert_allclose(outcome.removed_density, expected, atol=1e-10)
+    before_the_last_round = outcome.kept[:80]
+    last = oracle.mean(np.sort(between[outcome.kept[-1], before_the_last_round])[:3])
+    np.testing.assert_allclose(outcome.limit, last, atol=1e-10)
 
 
 def test_a_row_far_from_all_others_is_removed_and_the_most_isolated() -> None:

@@ -1,4 +1,3 @@
-import numpy as np
 import pyarrow as pa
 from helpers import reports
 
@@ -22,10 +21,17 @@ def make_selection_rows(kinds: list[str]) -> pa.Table:
     )
 
 
-def make_excluded_rows(densities: list[float | None]) -> pa.Table:
+def make_excluded_rows(densities: list[float | None], limits: list[float | None] | None = None) -> pa.Table:
     count = len(densities)
     ids = [f"out-{number}.png" for number in range(count)]
-    columns = {"id": ids, "uri": ids, "cluster": ["c"] * count, "density": densities, "reason": ["outlier"] * count}
+    columns = {
+        "id": ids,
+        "uri": ids,
+        "cluster": ["c"] * count,
+        "density": densities,
+        "limit": limits or [None] * count,
+        "reason": ["outlier"] * count,
+    }
     return pa.table(columns, tables.EXCLUDED_SCHEMA)
 
 
@@ -55,8 +61,8 @@ def test_the_most_isolated_removed_rows_are_shown_and_unranked_ones_come_last() 
 
 
 def test_limits_stay_with_their_rows() -> None:
-    limits = np.array([0.01, np.nan, 0.09])
-    shown = gallery.choose(make_selection_rows(["core"]), make_excluded_rows([0.1, 0.2, 0.9]), limits)
+    excluded = make_excluded_rows([0.1, 0.2, 0.9], [0.01, None, 0.09])
+    shown = gallery.choose(make_selection_rows(["core"]), excluded)
     assert [(row.id, row.limit) for row in shown.removed] == [
         ("out-2.png", 0.09),
         ("out-1.png", None),

@@ -234,10 +234,9 @@ def test_a_row_without_a_picture_says_so() -> None:
 
 def test_removed_rows_give_their_reason_beside_what_the_cluster_kept() -> None:
     data = reports.make_report_data()
-    limits = np.full(len(data.selection.excluded_rows), 0.125)
-    words = Page(page.render(summary.build_report(dataclasses.replace(data, excluded_limits=limits)))).words
+    words = Page(page.render(summary.build_report(data))).words
     densest = max(data.selection.excluded_density)
-    assert f"outlier, distance {densest:.3f} kept up to 0.125" in words
+    assert f"outlier, distance {densest:.3f} kept up to {reports.EXCLUDED_LIMIT:.3f}" in words
 
 
 def test_evaluation_shows_both_figures_with_seeds_and_its_limits() -> None:

@@ -27,6 +27,7 @@ SELECTION = Selection(
     excluded_rows=np.array([8, 9]),
     excluded_cluster=np.array([5, 5]),
     excluded_density=np.array([0.75, np.nan]),
+    excluded_limit=np.array([0.5, np.nan]),
 )
 
 
@@ -57,11 +58,11 @@ def test_the_selection_table_speaks_of_ids_and_leaves_missing_values_null() -> N
     ]
 
 
-def test_the_excluded_table_gives_density_cluster_and_reason() -> None:
+def test_the_excluded_table_gives_density_limit_cluster_and_reason() -> None:
     rows = tables.excluded_table(SELECTION, NAMES).to_pylist()
-    assert [(row["id"], row["density"], row["reason"]) for row in rows] == [
-        ("acht ü.png", 0.75, "outlier"),
-        ("9.png", None, "outlier"),
+    assert [(row["id"], row["density"], row["limit"], row["reason"]) for row in rows] == [
+        ("acht ü.png", 0.75, 0.5, "outlier"),
+        ("9.png", None, None, "outlier"),
     ]
     assert {row["cluster"] for row in rows} == {'five "5",\n.png'}
 
@@ -112,7 +113,7 @@ def test_the_columns_of_the_files_are_part_of_the_contract() -> None:
         "distance",
         "sha256",
     ]
-    assert tables.EXCLUDED_SCHEMA.names == ["id", "uri", "cluster", "density", "reason"]
+    assert tables.EXCLUDED_SCHEMA.names == ["id", "uri", "cluster", "density", "limit", "reason"]
     assert tables.QUARANTINE_SCHEMA.names == ["id", "uri", "reason", "detail"]
     assert tables.DUPLICATES_SCHEMA.names == ["id", "uri", "copy_of"]
 
