@@ -27,8 +27,10 @@ PIN := compile --quiet --universal --generate-hashes --no-emit-index-url --no-he
 requirements: $(BIN)/uv  ## pin anew after a change of pyproject.toml; no index address is written
 	$(UV) $(PIN) requirements/bootstrap.in --output-file requirements/bootstrap.txt
 	$(UV) $(PIN) --constraint requirements/bootstrap.txt pyproject.toml --output-file requirements/base.txt
-	$(UV) $(PIN) --constraint requirements/bootstrap.txt --extra run --extra demo --extra test pyproject.toml \
-	  --output-file requirements/all.txt
+	$(UV) $(PIN) --constraint requirements/bootstrap.txt --extra run --extra operator --extra demo --extra test \
+	  pyproject.toml --output-file requirements/all.txt
+	$(UV) $(PIN) --constraint requirements/all.txt --extra operator pyproject.toml --output-file requirements/operator.txt
+	$(UV) $(PIN) --constraint requirements/all.txt --extra run --extra demo pyproject.toml --output-file requirements/run.txt
 
 $(BIN)/uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "afray needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)"; exit 1; }
