@@ -1,0 +1,1 @@
+"""What the operator and the driver agree on: names, the driver's environment, the progress payload. Pure."""

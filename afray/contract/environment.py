@@ -1,0 +1,131 @@
+"""What a driver is told by its environment. The operator writes it, `python -m afray.driver` reads it.
+
+The spec travels without what only Kubernetes needs: no credentials, no pod templates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import JsonValue
+
+from afray.api.job import SelectionJob
+from afray.api.loading import load_object
+from afray.api.problems import show
+from afray.api.rules import Target
+from afray.contract.names import Stage
+from afray.errors import EnvironmentFault
+
+SPEC: Final = "SELECTION_SPEC"
+ATTEMPT: Final = "SELECTION_ATTEMPT"
+JOB_UID: Final = "SELECTION_JOB_UID"
+STAGE: Final = "SELECTION_STAGE"
+PROGRESS: Final = "SELECTION_PROGRESS"
+LEASE_SECONDS: Final = "SELECTION_LEASE_SECONDS"
+
+SPEC_VERSION: Final = 1
+"""Version of the envelope around the spec; a driver runs its own and the one before."""
+LONGEST_LEASE_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverEnvironment:
+    """One driver's task. `progress` names the ConfigMap to write, "" for none; `operator` is the operator's version."""
+
+    job: SelectionJob
+    attempt: int
+    job_uid: str
+    stage: Stage
+    progress: str
+    lease_seconds: int
+    operator: str
+
+    def to_variables(self) -> dict[str, str]:
+        """The variables that say this."""
+        envelope = {"version": SPEC_VERSION, "operator": self.operator, "job": travelling(self.job)}
+        return {
+            SPEC: json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
+            ATTEMPT: str(self.attempt),
+            JOB_UID: self.job_uid,
+            STAGE: self.stage,
+            PROGRESS: self.progress,
+            LEASE_SECONDS: str(self.lease_seconds),
+        }
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, str]) -> DriverEnvironment:
+        """Read what `to_variables` wrote.
+
+        Raises EnvironmentFault naming the variable, and InvalidManifest if the spec breaks a rule.
+        """
+        envelope = _envelope(_required(variables, SPEC))
+        return cls(
+            job=load_object(envelope["job"], SPEC, target=Target.run),
+            attempt=_count(variables, ATTEMPT),
+            job_uid=_required(variables, JOB_UID),
+            stage=_stage(_required(variables, STAGE)),
+            progress=variables.get(PROGRESS, ""),
+            lease_seconds=_count(variables, LEASE_SECONDS),
+            operator=str(envelope.get("operator", "")),
+        )
+
+
+def lease_seconds(stall_timeout_seconds: int) -> int:
+    """How long a worker may be silent: a third of what stalls the job, so a lost lease is given again in time."""
+    return min(LONGEST_LEASE_SECONDS, stall_timeout_seconds // 3)
+
+
+def travelling(job: SelectionJob) -> JsonValue:
+    """The manifest without credentials, their references, pod templates and labels of the object."""
+    spec = job.spec
+    runtime = spec.runtime and spec.runtime.model_copy(update={"env": (), "env_from": (), "image_pull_secrets": ()})
+    cluster = spec.cluster and spec.cluster.model_copy(
+        update={
+            "head": spec.cluster.head.model_copy(update={"template": {}}),
+            "workers": tuple(group.model_copy(update={"template": {}}) for group in spec.cluster.workers),
+        }
+    )
+    metadata = job.metadata.model_copy(update={"labels": {}, "annotations": {}})
+    bare = spec.model_copy(update={"runtime": runtime, "cluster": cluster})
+    return job.model_copy(update={"metadata": metadata, "spec": bare}).to_manifest()
+
+
+def _envelope(text: str) -> dict[str, JsonValue]:
+    try:
+        envelope = json.loads(text)
+    except ValueError as error:
+        raise EnvironmentFault(f"{SPEC} is not JSON ({error}). Let the operator start the driver") from None
+    version = envelope.get("version") if isinstance(envelope, dict) else None
+    if version != SPEC_VERSION:
+        raise EnvironmentFault(
+            f"{SPEC} has version {show(version)}, this image reads {SPEC_VERSION}. Use an image whose afray version is "
+            "the operator's, or the one before"
+        )
+    assert isinstance(envelope, dict)
+    return envelope
+
+
+def _required(variables: Mapping[str, str], name: str) -> str:
+    if not variables.get(name):
+        raise EnvironmentFault(f"{name} is not set. It comes from the operator; on your own machine use: afray run")
+    return variables[name]
+
+
+def _count(variables: Mapping[str, str], name: str) -> int:
+    text = _required(variables, name)
+    if not text.isdecimal() or int(text) < 1:
+        raise EnvironmentFault(f"{name} is {show(text)}, not a number from 1. Let the operator start the driver")
+    return int(text)
+
+
+def _stage(text: str) -> Stage:
+    try:
+        return Stage(text)
+    except ValueError:
+        known = ", ".join(Stage)
+        raise EnvironmentFault(
+            f"{STAGE} is {show(text)}, not one of {known}. Let the operator start the driver"
+        ) from None

@@ -1,0 +1,43 @@
+"""Names of everything that a SelectionJob owns in Kubernetes: they follow from its own, so a restart finds them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+GROUP: Final = "afray.dev"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "selectionjobs"
+
+ENTRYPOINT: Final = "python -m afray.driver"
+"""Constant: KubeRay pastes it into a shell, so no text of a user may be in it."""
+
+JOB_LABEL: Final = f"{GROUP}/job"
+"""On everything that belongs to a SelectionJob: the job's name."""
+STAGE_LABEL: Final = f"{GROUP}/stage"
+ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
+
+
+class Stage(StrEnum):
+    """A part of a job that gets a RayJob of its own."""
+
+    select = "select"
+    labels = "labels"
+    finetune = "finetune"
+
+
+def rayjob_name(job: str, stage: Stage, attempt: int) -> str:
+    """Such as welds-s1. At most 47 characters (KubeRay's limit) for a job's name of at most 40."""
+    return f"{job}-{stage[0]}{attempt}"
+
+
+def progress_name(job: str) -> str:
+    """ConfigMap that the driver writes and the operator reads; its Role and RoleBinding are named alike."""
+    return f"{job}-progress"
+
+
+def account_name(job: str) -> str:
+    """ServiceAccount of the pods, where the spec names none."""
+    return f"{job}-driver"
