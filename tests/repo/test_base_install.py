@@ -52,7 +52,7 @@ def _tool(name: str, *arguments: str) -> None:
 
 def test_the_wheel_holds_the_package_its_templates_and_its_licence(base: Installation) -> None:
     names = set(zipfile.ZipFile(base.wheel).namelist())
-    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"afray"}
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"afray", "afray_operator"}
     templates = {str(path.relative_to(ROOT)) for path in ROOT.glob("afray/*/templates/*")}
     assert templates
     assert templates <= names

@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 FILES = {path.name: path for path in sorted((ROOT / "requirements").glob("*.txt"))}
-EXTRAS = {"base.txt": (), "all.txt": ("run", "demo", "test")}
+EXTRAS = {
+    "base.txt": (),
+    "all.txt": ("run", "operator", "demo", "test"),
+    "operator.txt": ("operator",),
+    "run.txt": ("run", "demo"),
+}
 """Extras of pyproject.toml that a file pins besides the dependencies of the base install."""
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 DIRECT = "afray (pyproject.toml)"
@@ -54,10 +59,12 @@ def _pin(block: str) -> Pin:
 
 
 def declared(*extras: str) -> Mapping[str, Requirement]:
-    """Direct dependencies by pyproject.toml."""
+    """Direct dependencies by pyproject.toml, those of the extras that an extra takes in included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
-    return {canonicalize_name(parsed.name): parsed for parsed in map(Requirement, lines)}
+    found = {canonicalize_name(parsed.name): parsed for parsed in map(Requirement, lines)}
+    own = found.pop(project["name"], None)
+    return {**found, **(declared(*own.extras) if own else {})}
 
 
 @pytest.mark.parametrize("name", FILES)
