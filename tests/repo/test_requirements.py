@@ -62,7 +62,7 @@ def declared(*extras: str) -> Mapping[str, Requirement]:
     """Direct dependencies by pyproject.toml, those of the extras that an extra takes in included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
-    found = {canonicalize_name(parsed.name): parsed for parsed in map(Requirement, lines)}
+    found: dict[str, Requirement] = {canonicalize_name(parsed.name): parsed for parsed in map(Requirement, lines)}
     own = found.pop(project["name"], None)
     return {**found, **(declared(*own.extras) if own else {})}
 
