@@ -1,0 +1,114 @@
+"""The Kubernetes API as the operator uses it: raw objects in and out through the official asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.dynamic.client import DynamicClient
+from kubernetes.aio.dynamic.exceptions import ConflictError, ForbiddenError, NotFoundError
+
+from afray_operator.kinds import Kind
+
+Raw = dict[str, Any]
+"""An object as JSON."""
+
+MERGE: str = "application/merge-patch+json"
+PAGE = 500
+REQUEST_SECONDS = 30.0
+UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+"""What is raised when no answer comes at all."""
+
+
+class Api:
+    """Reads and writes of namespaced objects. Errors are the client's own: ConflictError, ForbiddenError, ..."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = DynamicClient(client)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
+        """The object, None if there is none."""
+        try:
+            return await self._request("get", kind.resource().path(name=name, namespace=namespace))
+        except NotFoundError:
+            return None
+
+    async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> AsyncIterator[Raw]:
+        """All objects of a namespace (None: of all), page by page."""
+        going_on: str | None = None
+        while True:
+            answer = await self._request(
+                "get",
+                kind.resource().path(namespace=namespace),
+                label_selector=selector,
+                limit=PAGE,
+                _continue=going_on,
+            )
+            for item in answer.get("items") or ():
+                yield item
+            going_on = (answer.get("metadata") or {}).get("continue")
+            if not going_on:
+                return
+
+    async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
+        """Create an object; with `dry_run` the server only says whether it would, unknown fields included."""
+        path = kind.resource().path(namespace=body["metadata"]["namespace"])
+        checks = {"dry_run": "All", "query_params": [("fieldValidation", "Strict")]} if dry_run else {}
+        return await self._request("post", path, body=body, **checks)
+
+    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Raw, resource_version: str) -> Raw:
+        """Replace what `status` names, if nobody wrote the object since; else ConflictError."""
+        path = kind.resource().path(name=name, namespace=namespace) + "/status"
+        body = {"metadata": {"resourceVersion": resource_version}, "status": status}
+        return await self._request("patch", path, body=body, content_type=MERGE)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
+        """Delete exactly the object with this uid, dependents in the background; nothing if it is gone."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._request("delete", kind.resource().path(name=name, namespace=namespace), body=body)
+        except NotFoundError:
+            return
+
+    async def offers(self, kind: Kind) -> bool:
+        """Whether the server knows the kind."""
+        try:
+            answer = await self._request("get", kind.group_path)
+        except NotFoundError:
+            return False
+        return any(resource.get("name") == kind.plural for resource in answer.get("resources") or ())
+
+    async def _request(self, method: str, path: str, **parameters: Any) -> Raw:
+        answer = await self._client.request(
+            method, path, serialize=False, _request_timeout=REQUEST_SECONDS, **parameters
+        )
+        return json.loads(await answer.read())  # type: ignore[no-any-return]
+
+
+def say(error: ApiException) -> str:
+    """The server's own sentence."""
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (ValueError, TypeError, KeyError):
+        return str(error.reason or error)
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[ApiClient]:
+    """A client for the cluster that we run in, or the one that KUBECONFIG names."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        await config.load_kube_config()
+    async with ApiClient() as client:
+        yield client
+
+
+__all__ = ["MERGE", "UNREACHABLE", "Api", "ConflictError", "ForbiddenError", "NotFoundError", "Raw", "connected", "say"]

@@ -1,0 +1,130 @@
+"""What the watches have told, per SelectionJob. Newer versions win, so a late event never hides our own write."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from afray.contract import names
+from afray_operator.api import Raw
+from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
+
+_RAY_JOB_NAME: Final = re.compile(r"^(?P<job>.+)-[slf][1-9][0-9]*$")
+_UNREAD: Final = {
+    RAY_JOB: ("entrypoint", "rayClusterSpec", "submitterPodTemplate"),
+    RAY_CLUSTER: ("headGroupSpec", "workerGroupSpecs"),
+    WORKLOAD: ("podSets",),
+    POD: ("containers", "initContainers", "volumes", "tolerations", "affinity"),
+}
+"""Parts of a spec that nobody decides by; a thousand jobs would keep a thousand copies."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobKey:
+    """A SelectionJob's namespace and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def owner_of(kind: Kind, raw: Mapping[str, Any]) -> JobKey | None:
+    """The SelectionJob that an object belongs to; None if to none of ours."""
+    metadata = raw.get("metadata") or {}
+    namespace = metadata.get("namespace") or ""
+    if kind == SELECTION_JOB:
+        return JobKey(namespace, metadata.get("name") or "")
+    if kind == WORKLOAD:
+        owners = (owner.get("name") or "" for owner in _owners(metadata) if owner.get("kind") == RAY_JOB.kind)
+        matches = (_RAY_JOB_NAME.match(owner) for owner in owners)
+        return next((JobKey(namespace, match["job"]) for match in matches if match), None)
+    name = (metadata.get("labels") or {}).get(names.JOB_LABEL)
+    return JobKey(namespace, name) if name else None
+
+
+def _owners(metadata: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return metadata.get("ownerReferences") or ()
+
+
+class Cache:
+    """Raw objects by kind and job."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[Kind, JobKey], dict[str, Raw]] = defaultdict(dict)
+        self._gone: dict[str, int] = {}
+
+    def put(self, kind: Kind, raw: Raw) -> JobKey | None:
+        """Keep an object unless a newer version is known or it is known to be gone; returns the job it belongs to."""
+        key = owner_of(kind, raw)
+        if key is None:
+            return None
+        metadata = raw["metadata"]
+        held = self._objects[kind, key].get(metadata["name"])
+        is_late = held is not None and held["metadata"]["uid"] == metadata["uid"] and _version(held) > _version(raw)
+        if not is_late and metadata["uid"] not in self._gone:
+            self._objects[kind, key][metadata["name"]] = _trimmed(kind, raw)
+        return key
+
+    def drop(self, kind: Kind, raw: Mapping[str, Any]) -> JobKey | None:
+        """Forget an object that was deleted; a late event will not bring it back."""
+        key = owner_of(kind, raw)
+        if key is None:
+            return None
+        metadata = raw["metadata"]
+        held = self._objects[kind, key].get(metadata["name"])
+        self._remember_gone(metadata["uid"])
+        if held is not None and held["metadata"]["uid"] == metadata["uid"]:
+            del self._objects[kind, key][metadata["name"]]
+        if not self._objects[kind, key]:
+            del self._objects[kind, key]
+        return key
+
+    def _remember_gone(self, uid: str) -> None:
+        self._gone[uid] = len(self._gone)
+        if len(self._gone) > 100_000:  # far more than one watch can be late
+            self._gone.pop(next(iter(self._gone)))
+
+    def replace(self, kind: Kind, found: Iterable[Raw]) -> set[JobKey]:
+        """Take a whole listing: what it lacks is gone, of which no watch may ever tell. Returns the jobs concerned."""
+        listed = list(found)
+        uids = {raw["metadata"]["uid"] for raw in listed}
+        vanished = [raw for raw in self._all(kind) if raw["metadata"]["uid"] not in uids]
+        keys = {self.drop(kind, raw) for raw in vanished} | {self.put(kind, raw) for raw in listed}
+        return {key for key in keys if key is not None}
+
+    def objects(self, kind: Kind, key: JobKey) -> tuple[Raw, ...]:
+        """Objects of a job, by name."""
+        held = self._objects.get((kind, key), {})
+        return tuple(held[name] for name in sorted(held))
+
+    def job(self, key: JobKey) -> Raw | None:
+        """The SelectionJob itself."""
+        return next(iter(self.objects(SELECTION_JOB, key)), None)
+
+    def jobs(self) -> Iterator[Raw]:
+        """Every SelectionJob."""
+        yield from self._all(SELECTION_JOB)
+
+    def _all(self, kind: Kind) -> list[Raw]:
+        return [raw for (of, _), held in list(self._objects.items()) if of == kind for raw in held.values()]
+
+
+def _version(raw: Mapping[str, Any]) -> int:
+    """Resource versions grow (a promise since Kubernetes 1.35, kept by etcd always); 0 if it is not a number."""
+    text = str(raw["metadata"].get("resourceVersion") or "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _trimmed(kind: Kind, raw: Raw) -> Raw:
+    metadata = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
+    kept = {**raw, "metadata": metadata}
+    if (unread := _UNREAD.get(kind)) and isinstance(spec := raw.get("spec"), dict):
+        kept["spec"] = {name: value for name, value in spec.items() if name not in unread}
+    if kind == CONFIG_MAP:
+        kept["data"] = {name: text for name, text in (raw.get("data") or {}).items() if len(text) <= 2**16}
+    return kept

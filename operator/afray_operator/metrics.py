@@ -1,0 +1,81 @@
+"""The operator's own metrics. Job names appear on gauges only, and go with the job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from afray import __version__
+from afray_operator.cache import Cache, JobKey
+from afray_operator.jobs_metrics import job_families
+from afray_operator.workqueue import WorkQueue
+
+WAITS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
+"""Bucket bounds in seconds: from the time of a pod to a week in a queue."""
+
+
+class OperatorMetrics:
+    """What the operator counts itself; gauges of jobs are read from the cache when Prometheus asks."""
+
+    def __init__(self, cache: Cache, queue: WorkQueue[JobKey], is_leader: Callable[[], bool]) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "afray_operator_reconcile", "Reconciles by result.", ["result"], registry=self.registry
+        )
+        self.reconcile_seconds = Histogram(
+            "afray_operator_reconcile_duration_seconds", "Time of one reconcile.", registry=self.registry
+        )
+        self.writes = Counter(
+            "afray_operator_api_writes", "Writes to the API server.", ["kind", "verb"], registry=self.registry
+        )
+        self.watch_last_event = Gauge(
+            "afray_operator_watch_last_event_timestamp_seconds",
+            "When a watch last told something.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.last_resync = Gauge(
+            "afray_operator_resync_timestamp_seconds", "When everything was last listed.", registry=self.registry
+        )
+        info = Gauge("afray_operator_info", "Version of the operator.", ["version"], registry=self.registry)
+        info.labels(__version__).set(1)
+        self.queue_wait = Histogram(
+            "afray_job_queue_wait_seconds", "From creation of an attempt to its admission.", ["outcome"], buckets=WAITS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.run = Histogram(
+            "afray_job_run_seconds", "From start to end of a job.", ["outcome"], buckets=WAITS, registry=self.registry
+        )
+        self.registry.register(_Live(cache, queue, is_leader))
+
+    @contextmanager
+    def reconciling(self) -> Iterator[None]:
+        """Time and count one reconcile."""
+        started = time.perf_counter()
+        result = "error"
+        try:
+            yield
+            result = "done"
+        finally:
+            self.reconciles.labels(result).inc()
+            self.reconcile_seconds.observe(time.perf_counter() - started)
+
+
+class _Live(Collector):
+    """What is true at the moment: queue, leadership, the status of every job."""
+
+    def __init__(self, cache: Cache, queue: WorkQueue[JobKey], is_leader: Callable[[], bool]) -> None:
+        self._cache, self._queue, self._is_leader = cache, queue, is_leader
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "afray_operator_queue_depth", "Jobs that wait for a reconcile.", value=self._queue.depth
+        )
+        yield GaugeMetricFamily("afray_operator_leader", "1 while this process leads.", value=float(self._is_leader()))
+        yield from job_families(self._cache.jobs())

@@ -1,0 +1,107 @@
+"""kopf's part: watch what may change a decision, keep it in the cache, and queue the job that it belongs to.
+
+Only `on.event` handlers: they write nothing to the objects and keep no state in them. kopf never tells of objects that
+vanished while a watch was down, so `resync` lists everything now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+from kubernetes.aio.client.exceptions import ApiException
+
+from afray.contract import names
+from afray_operator.api import Api
+from afray_operator.cache import Cache, JobKey
+from afray_operator.kinds import LABELLED, OPTIONAL, SELECTION_JOB, WATCHED, Kind
+from afray_operator.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+SPREAD_SECONDS = 30.0
+"""Over how long a resync spreads the jobs that it found unchanged."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watches:
+    """The cache, and how fresh it is."""
+
+    api: Api
+    cache: Cache
+    queue: WorkQueue[JobKey]
+    namespaces: Collection[str] = ()
+    """Namespaces to watch; none: all."""
+    last_event: float = float("-inf")
+    last_resync: float = float("-inf")
+    """By the monotonic clock."""
+
+    async def resync(self) -> None:
+        """List every kind, drop what is gone, and queue every job."""
+        for kind in WATCHED:
+            for key in self.cache.replace(kind, await self._listed(kind)):
+                self.queue.add(key)
+        self.last_resync = time.monotonic()
+
+    async def keep_resyncing(self, seconds: float) -> None:
+        """Resync for ever; a failed one is tried again soon."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.resync()
+            except (TimeoutError, ApiException, OSError):
+                log.exception("resync failed; the next follows in %.0f s", seconds)
+
+    async def _listed(self, kind: Kind) -> list[dict[str, Any]]:
+        if kind in OPTIONAL and not await self.api.offers(kind):
+            return []
+        selector = names.JOB_LABEL if kind in LABELLED else None
+        return [
+            raw for namespace in self.namespaces or (None,) async for raw in self.api.list(kind, namespace, selector)
+        ]
+
+    def saw(self, kind: Kind, event: str | None, raw: dict[str, Any]) -> None:
+        """Take one event of a watch."""
+        self.last_event = time.monotonic()
+        take = self.cache.drop if event == "DELETED" else self.cache.put
+        if (key := take(kind, raw)) is not None:
+            self.queue.add(key)
+
+
+def make_registry(watches: Watches) -> kopf.OperatorRegistry:
+    """One handler per watched kind."""
+    registry = kopf.OperatorRegistry()
+    for kind in WATCHED:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(_handler(watches, kind))
+    return registry
+
+
+def _handler(watches: Watches, kind: Kind) -> Callable[..., Any]:
+    async def take(event: kopf.RawEvent, **_: Any) -> None:
+        watches.saw(kind, event["type"], dict(event["object"]))
+
+    return take
+
+
+def make_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
+    """kopf without what writes to objects, elects by itself, or waits for a person."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.scanning.disabled = is_namespaced  # it needs to list namespaces and CRDs
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
+    settings.watching.chunk_size = 500
+    for kind in WATCHED:
+        if kind in LABELLED:
+            settings.watching.label_selectors[(kind.group, kind.plural)] = names.JOB_LABEL
+    return settings
+
+
+def watched_kinds() -> tuple[Kind, ...]:
+    """For health and metrics."""
+    return (SELECTION_JOB, *(kind for kind in WATCHED if kind != SELECTION_JOB))
