@@ -12,9 +12,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from afray import __version__
-from afray_operator.cache import Cache, JobKey
 from afray_operator.jobs_metrics import job_families
-from afray_operator.workqueue import WorkQueue
+from afray_operator.watching import Watches
 
 WAITS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 """Bucket bounds in seconds: from the time of a pod to a week in a queue."""
@@ -23,7 +22,7 @@ WAITS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 class OperatorMetrics:
     """What the operator counts itself; gauges of jobs are read from the cache when Prometheus asks."""
 
-    def __init__(self, cache: Cache, queue: WorkQueue[JobKey], is_leader: Callable[[], bool]) -> None:
+    def __init__(self, watches: Watches, is_leader: Callable[[], bool]) -> None:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
             "afray_operator_reconcile", "Reconciles by result.", ["result"], registry=self.registry
@@ -34,15 +33,6 @@ class OperatorMetrics:
         self.writes = Counter(
             "afray_operator_api_writes", "Writes to the API server.", ["kind", "verb"], registry=self.registry
         )
-        self.watch_last_event = Gauge(
-            "afray_operator_watch_last_event_timestamp_seconds",
-            "When a watch last told something.",
-            ["resource"],
-            registry=self.registry,
-        )
-        self.last_resync = Gauge(
-            "afray_operator_resync_timestamp_seconds", "When everything was last listed.", registry=self.registry
-        )
         info = Gauge("afray_operator_info", "Version of the operator.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
         self.queue_wait = Histogram(
@@ -52,7 +42,7 @@ class OperatorMetrics:
         self.run = Histogram(
             "afray_job_run_seconds", "From start to end of a job.", ["outcome"], buckets=WAITS, registry=self.registry
         )
-        self.registry.register(_Live(cache, queue, is_leader))
+        self.registry.register(_Live(watches, is_leader))
 
     @contextmanager
     def reconciling(self) -> Iterator[None]:
@@ -68,14 +58,25 @@ class OperatorMetrics:
 
 
 class _Live(Collector):
-    """What is true at the moment: queue, leadership, the status of every job."""
+    """What is true at the moment: queue, watches, leadership, the status of every job."""
 
-    def __init__(self, cache: Cache, queue: WorkQueue[JobKey], is_leader: Callable[[], bool]) -> None:
-        self._cache, self._queue, self._is_leader = cache, queue, is_leader
+    def __init__(self, watches: Watches, is_leader: Callable[[], bool]) -> None:
+        self._watches, self._is_leader = watches, is_leader
 
     def collect(self) -> Iterator[Metric]:
+        watches = self._watches
+        depth, leads = float(watches.queue.depth), float(self._is_leader())
+        yield GaugeMetricFamily("afray_operator_queue_depth", "Jobs that wait for a reconcile.", value=depth)
+        yield GaugeMetricFamily("afray_operator_leader", "1 while this process leads.", value=leads)
         yield GaugeMetricFamily(
-            "afray_operator_queue_depth", "Jobs that wait for a reconcile.", value=self._queue.depth
+            "afray_operator_resync_timestamp_seconds", "When everything was last listed.", value=watches.resynced_at
         )
-        yield GaugeMetricFamily("afray_operator_leader", "1 while this process leads.", value=float(self._is_leader()))
-        yield from job_families(self._cache.jobs())
+        events = GaugeMetricFamily(
+            "afray_operator_watch_last_event_timestamp_seconds",
+            "When a watch last told something.",
+            labels=["resource"],
+        )
+        for kind, moment in watches.told_at.items():
+            events.add_metric([kind.plural], moment)
+        yield events
+        yield from job_families(watches.cache.jobs())

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
@@ -19,13 +19,10 @@ from kubernetes.aio.client.exceptions import ApiException
 from afray.contract import names
 from afray_operator.api import Api
 from afray_operator.cache import Cache, JobKey
-from afray_operator.kinds import LABELLED, OPTIONAL, SELECTION_JOB, WATCHED, Kind
+from afray_operator.kinds import LABELLED, OPTIONAL, WATCHED, Kind
 from afray_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
-
-SPREAD_SECONDS = 30.0
-"""Over how long a resync spreads the jobs that it found unchanged."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,16 +34,17 @@ class Watches:
     queue: WorkQueue[JobKey]
     namespaces: Collection[str] = ()
     """Namespaces to watch; none: all."""
-    last_event: float = float("-inf")
-    last_resync: float = float("-inf")
-    """By the monotonic clock."""
+    told_at: dict[Kind, float] = field(default_factory=dict)
+    """When the watch of a kind last told something, in seconds of the epoch."""
+    resynced_at: float = 0.0
+    """When everything was last listed, in seconds of the epoch; 0 for never."""
 
     async def resync(self) -> None:
         """List every kind, drop what is gone, and queue every job."""
         for kind in WATCHED:
             for key in self.cache.replace(kind, await self._listed(kind)):
                 self.queue.add(key)
-        self.last_resync = time.monotonic()
+        self.resynced_at = time.time()
 
     async def keep_resyncing(self, seconds: float) -> None:
         """Resync for ever; a failed one is tried again soon."""
@@ -67,7 +65,7 @@ class Watches:
 
     def saw(self, kind: Kind, event: str | None, raw: dict[str, Any]) -> None:
         """Take one event of a watch."""
-        self.last_event = time.monotonic()
+        self.told_at[kind] = time.time()
         take = self.cache.drop if event == "DELETED" else self.cache.put
         if (key := take(kind, raw)) is not None:
             self.queue.add(key)
@@ -77,7 +75,10 @@ def make_registry(watches: Watches) -> kopf.OperatorRegistry:
     """One handler per watched kind."""
     registry = kopf.OperatorRegistry()
     for kind in WATCHED:
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(_handler(watches, kind))
+        watch = kopf.on.event(
+            group=kind.group, version=kind.version, plural=kind.plural, registry=registry, id=kind.plural
+        )
+        watch(_handler(watches, kind))
     return registry
 
 
@@ -100,8 +101,3 @@ def make_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
         if kind in LABELLED:
             settings.watching.label_selectors[(kind.group, kind.plural)] = names.JOB_LABEL
     return settings
-
-
-def watched_kinds() -> tuple[Kind, ...]:
-    """For health and metrics."""
-    return (SELECTION_JOB, *(kind for kind in WATCHED if kind != SELECTION_JOB))

@@ -1,0 +1,89 @@
+"""`afray-operator`: wait for the Lease, then watch and reconcile until it is lost or the process is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from afray import __version__
+from afray_operator import logs
+from afray_operator.leader import LeaseSettings
+from afray_operator.service import OperatorSettings, run_operator
+
+log = logging.getLogger(__name__)
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    json = "json"
+    text = "text"
+
+
+def _lease(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name):
+        raise typer.BadParameter(f"{text!r} is not NAMESPACE/NAME")
+    return namespace, name
+
+
+def _run(
+    lease: Annotated[str, typer.Option(help="NAMESPACE/NAME of the Lease.")] = "default/afray",
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Watch this namespace; repeat for more. None: all.")
+    ] = None,
+    lease_duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 15.0,
+    renew_deadline: Annotated[float, typer.Option(min=1, help="Seconds.")] = 10.0,
+    retry_period: Annotated[float, typer.Option(min=1, help="Seconds.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Jobs that are worked on at once.")] = 4,
+    resync_seconds: Annotated[float, typer.Option(min=10, help="Between full listings.")] = 300.0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of /metrics, /healthz, /readyz.")] = 8080,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning, error.")] = "info",
+    log_format: Annotated[LogFormat, typer.Option(help="Form of the log.")] = LogFormat.json,
+) -> None:
+    """Watch SelectionJobs and run each on a Ray cluster through KubeRay."""
+    logs.set_up(as_json=log_format is LogFormat.json, level=log_level)
+    lease_namespace, lease_name = _lease(lease)
+    settings = OperatorSettings(
+        lease=LeaseSettings(
+            name=lease_name,
+            namespace=lease_namespace,
+            identity=f"{os.environ.get('POD_NAME') or socket.gethostname()}-{os.getpid()}",
+            duration=lease_duration,
+            renew_deadline=renew_deadline,
+            retry_period=retry_period,
+        ),
+        namespaces=tuple(namespace or ()),
+        workers=workers,
+        resync_seconds=resync_seconds,
+        port=port,
+    )
+    log.info("afray operator %s", __version__)
+    asyncio.run(_until_stopped(settings))
+
+
+async def _until_stopped(settings: OperatorSettings) -> None:
+    """Run; SIGTERM and SIGINT end it in order, so that the Lease is handed on."""
+    running = asyncio.ensure_future(run_operator(settings))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    typer.run(_run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""All parts put together: health from the start; cache, watches and workers while this process leads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import kopf
+
+from afray_operator.acting import Actor
+from afray_operator.api import Api, connected
+from afray_operator.cache import Cache, JobKey
+from afray_operator.health import LoopLag, Signs, make_app, serving
+from afray_operator.leader import Leadership, LeaseSettings
+from afray_operator.metrics import OperatorMetrics
+from afray_operator.reconcile import Reconciler
+from afray_operator.watching import Watches, make_registry, make_settings
+from afray_operator.workqueue import WorkQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """What an operator is told at its start. No `namespaces`: all of them."""
+
+    lease: LeaseSettings
+    namespaces: tuple[str, ...] = ()
+    workers: int = 4
+    resync_seconds: float = 300.0
+    port: int = 8080
+
+
+async def run_operator(settings: OperatorSettings) -> None:
+    """Run until cancelled. Raises LostLease if another operator took over: the process should end."""
+    async with connected() as client:
+        leadership = Leadership(client, settings.lease)
+        queue: WorkQueue[JobKey] = WorkQueue()
+        watches = Watches(api=Api(client), cache=Cache(), queue=queue, namespaces=settings.namespaces)
+        metrics = OperatorMetrics(watches, lambda: leadership.is_held)
+        lag = LoopLag()
+        app = make_app(metrics.registry, _signs(settings, watches, lag), lambda: True)
+        async with serving(app, settings.port):
+            measuring = asyncio.create_task(lag.measure())
+            try:
+                actor = Actor(watches.api, watches.cache, leadership, metrics)
+                await leadership.run(lambda: _lead(settings, watches, Reconciler(watches, actor, metrics)))
+            finally:
+                measuring.cancel()
+                await leadership.release()
+
+
+async def _lead(settings: OperatorSettings, watches: Watches, reconciler: Reconciler) -> None:
+    """Know everything first, then watch and work. Ends with the first part that ends: the process starts anew."""
+    await watches.resync()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watches.keep_resyncing(settings.resync_seconds))
+        group.create_task(_watch(settings, watches))
+        for _ in range(settings.workers):
+            group.create_task(watches.queue.work(reconciler.reconcile))
+
+
+async def _watch(settings: OperatorSettings, watches: Watches) -> None:
+    await kopf.operator(
+        registry=make_registry(watches),
+        settings=make_settings(is_namespaced=bool(settings.namespaces)),
+        namespaces=settings.namespaces,
+        clusterwide=not settings.namespaces,
+    )
+    raise RuntimeError("the watches ended")
+
+
+def _signs(settings: OperatorSettings, watches: Watches, lag: LoopLag) -> Signs:
+    def resync_age() -> float | None:
+        return time.time() - watches.resynced_at if watches.resynced_at else None
+
+    return Signs(
+        loop_lag=lambda: lag.seconds,
+        oldest_work=lambda: watches.queue.oldest_seconds,
+        resync_age=resync_age,
+        longest_resync_age=3 * settings.resync_seconds,
+    )
