@@ -17,8 +17,11 @@ from afray.api.selection import SelectionSpec
 from afray.api.texts import JobName, LabelKey, LabelName, LabelValue
 from afray.api.training import AnnotationsSpec, FinetuneSpec
 
-API_VERSION: Final = "afray.dev/v1alpha1"
+GROUP: Final = "afray.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "SelectionJob"
+PLURAL: Final = "selectionjobs"
 
 
 class Metadata(Block):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
-GROUP: Final = "afray.dev"
-VERSION: Final = "v1alpha1"
-PLURAL: Final = "selectionjobs"
+from afray.api.job import GROUP, PLURAL, VERSION
+from afray.api.stages import Stage
 
 ENTRYPOINT: Final = "python -m afray.driver"
 """Constant: KubeRay pastes it into a shell, so no text of a user may be in it."""
@@ -18,14 +16,6 @@ STAGE_LABEL: Final = f"{GROUP}/stage"
 ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
-
-
-class Stage(StrEnum):
-    """A part of a job that gets a RayJob of its own."""
-
-    select = "select"
-    labels = "labels"
-    finetune = "finetune"
 
 
 def rayjob_name(job: str, stage: Stage, attempt: int) -> str:
@@ -41,3 +31,20 @@ def progress_name(job: str) -> str:
 def account_name(job: str) -> str:
     """ServiceAccount of the pods, where the spec names none."""
     return f"{job}-driver"
+
+
+__all__ = [
+    "ATTEMPT_LABEL",
+    "ENTRYPOINT",
+    "GROUP",
+    "JOB_LABEL",
+    "PLURAL",
+    "PRIORITY_LABEL",
+    "QUEUE_LABEL",
+    "STAGE_LABEL",
+    "VERSION",
+    "Stage",
+    "account_name",
+    "progress_name",
+    "rayjob_name",
+]
