@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from afray import __version__
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
 from afray.api.problems import show
@@ -29,6 +30,27 @@ LEASE_SECONDS: Final = "SELECTION_LEASE_SECONDS"
 SPEC_VERSION: Final = 1
 """Version of the envelope around the spec; a driver runs its own and the one before."""
 LONGEST_LEASE_SECONDS: Final = 300
+LONGEST_NUMBER: Final = 6
+"""Digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Whose turn it is: what a driver must know to say why it cannot read the rest."""
+
+    stage: Stage
+    attempt: int
+    progress: str
+    """Name of the ConfigMap to write, "" for none."""
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, str]) -> Turn:
+        """Raises EnvironmentFault naming the variable that is not there, or wrong."""
+        return cls(
+            stage=_stage(_required(variables, STAGE)),
+            attempt=_count(variables, ATTEMPT),
+            progress=variables.get(PROGRESS, ""),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +83,14 @@ class DriverEnvironment:
 
         Raises EnvironmentFault naming the variable, and InvalidManifest if the spec breaks a rule.
         """
+        turn = Turn.from_variables(variables)
         envelope = _envelope(_required(variables, SPEC))
         return cls(
-            job=load_object(envelope["job"], SPEC, target=Target.run),
-            attempt=_count(variables, ATTEMPT),
+            job=load_object(envelope.get("job"), SPEC, target=Target.run),
+            attempt=turn.attempt,
             job_uid=_required(variables, JOB_UID),
-            stage=_stage(_required(variables, STAGE)),
-            progress=variables.get(PROGRESS, ""),
+            stage=turn.stage,
+            progress=turn.progress,
             lease_seconds=_count(variables, LEASE_SECONDS),
             operator=str(envelope.get("operator", "")),
         )
@@ -99,12 +122,11 @@ def _envelope(text: str) -> dict[str, JsonValue]:
     except ValueError as error:
         raise EnvironmentFault(f"{SPEC} is not JSON ({error}). Let the operator start the driver") from None
     version = envelope.get("version") if isinstance(envelope, dict) else None
-    if version != SPEC_VERSION:
+    if not isinstance(envelope, dict) or version is True or version != SPEC_VERSION:
         raise EnvironmentFault(
-            f"{SPEC} has version {show(version)}, this image reads {SPEC_VERSION}. Use an image whose afray version is "
-            "the operator's, or the one before"
+            f"{SPEC} has version {show(version)}, this image (afray {__version__}) reads {SPEC_VERSION}. Use an image "
+            "whose afray version is the operator's, or the one before"
         )
-    assert isinstance(envelope, dict)
     return envelope
 
 
@@ -116,7 +138,7 @@ def _required(variables: Mapping[str, str], name: str) -> str:
 
 def _count(variables: Mapping[str, str], name: str) -> int:
     text = _required(variables, name)
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER) or int(text) < 1:
         raise EnvironmentFault(f"{name} is {show(text)}, not a number from 1. Let the operator start the driver")
     return int(text)
 

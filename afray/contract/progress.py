@@ -12,8 +12,8 @@ from afray.contract.names import Stage
 
 KEY: Final = "progress"
 """The key in the ConfigMap's data."""
-LARGEST: Final = 4096
-"""Bytes of the JSON text."""
+LARGEST: Final = 16_384
+"""Bytes of the JSON text: more than any valid payload has, in whatever script its locations are written."""
 LONGEST_MESSAGE: Final = 200
 _LARGEST_COUNT = 2**53
 
@@ -64,7 +64,10 @@ class LabelsResult(_Part):
     """What came of a label file. Counts are of selected rows, `unknown` of ids that nobody asked for."""
 
     sha256: Digest
+    """Of the file's bytes; of no bytes if it cannot be read."""
     accepted: bool
+    message: Message = ""
+    """Why it is refused, with the next step."""
     answered: Count
     asked: Count
     unknown: Count
