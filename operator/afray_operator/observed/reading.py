@@ -1,0 +1,90 @@
+"""From raw objects to one `Observed`: total, so that no object, however odd, stops the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from afray.api.job import SelectionJob
+from afray.api.loading import load_object
+from afray.api.problems import InvalidManifest
+from afray.api.rules import Target
+from afray.api.status import JobStatus
+from afray_operator.manifests.ownership import Owner
+from afray_operator.observed.facts import DryRun, Observed, Offers, Refusal
+from afray_operator.observed.json_access import Raw, block, count, text, texts
+from afray_operator.observed.pods import read_pod
+from afray_operator.observed.progress import read_progress_map, read_templates_map
+from afray_operator.observed.ray import read_ray_cluster, read_ray_job, read_workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawObjects:
+    """A SelectionJob and what belongs to it, as the API server gave it."""
+
+    job: Raw
+    ray_jobs: Iterable[Raw] = ()
+    ray_clusters: Iterable[Raw] = ()
+    pods: Iterable[Raw] = ()
+    config_maps: Iterable[Raw] = ()
+    workloads: Iterable[Raw] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What this process has learned about a job besides: nothing of it must survive a restart."""
+
+    dry_run: DryRun | None = None
+    missing: frozenset[str] = field(default_factory=frozenset)
+    refusal: Refusal | None = None
+    same_output: tuple[str, ...] = ()
+
+
+def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
+    """Everything that `decide` judges by. Never raises."""
+    metadata = block(raw.job, "metadata")
+    name, uid = text(metadata, "name"), text(metadata, "uid")
+    job, problem = read_job(raw.job)
+    config_maps = tuple(raw.config_maps)
+    return Observed(
+        owner=Owner(namespace=text(metadata, "namespace"), name=name, uid=uid),
+        generation=count(metadata, "generation"),
+        resource_version=text(metadata, "resourceVersion"),
+        is_deleting=bool(metadata.get("deletionTimestamp")),
+        labels=texts(metadata, "labels"),
+        job=job,
+        problem=problem,
+        status=read_status(raw.job),
+        ray_jobs=tuple(map(read_ray_job, raw.ray_jobs)),
+        ray_clusters=tuple(map(read_ray_cluster, raw.ray_clusters)),
+        pods=tuple(map(read_pod, raw.pods)),
+        workloads=tuple(map(read_workload, raw.workloads)),
+        progress=read_progress_map(config_maps, name),
+        templates=read_templates_map(config_maps, name, uid),
+        offers=offers,
+        dry_run=memory.dry_run,
+        missing=memory.missing,
+        refusal=memory.refusal,
+        same_output=memory.same_output,
+    )
+
+
+def read_job(raw: Raw) -> tuple[SelectionJob | None, str]:
+    """The job, or what is wrong with it: the first problem, and how many more there are."""
+    try:
+        return load_object(raw, "SelectionJob", target=Target.cluster), ""
+    except InvalidManifest as error:
+        more = len(error.problems) - 1
+        return None, f"{error.problems[0]}" + (
+            f" ({more} more: afray validate --for cluster shows all)" if more else ""
+        )
+    except (RecursionError, UnicodeError):
+        return None, "spec: is nested too deeply, or is not text. Check spec.cluster for templates."
+
+
+def read_status(raw: Raw) -> JobStatus:
+    """The status as it was last written."""
+    try:
+        return JobStatus.read(dict(block(raw, "status")))
+    except RecursionError:
+        return JobStatus()
