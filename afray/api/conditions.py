@@ -97,10 +97,13 @@ class Reason(StrEnum):
     unschedulable = "Unschedulable"
     configuration_missing = "ConfigurationMissing"
     container_failed = "ContainerFailed"
+    name_taken = "NameTaken"
+    creation_refused = "CreationRefused"
     gone = "Gone"
     # Progressing
     heartbeat = "Heartbeat"
     no_heartbeat_yet = "NoHeartbeatYet"
+    progress_unreadable = "ProgressUnreadable"
     stalled = "Stalled"
     retrying = "Retrying"
     # SelectionComplete, FinetuneComplete

@@ -116,6 +116,8 @@ class AttemptStatus(StatusBlock):
     """When the next attempt starts."""
     admitted_time: Moment | None = None
     """When this attempt last got its quota; the start deadline counts from here."""
+    started_time: Moment | None = None
+    """When its cluster was ready and its driver started; without progress, a stall counts from here."""
     active_since: Moment | None = None
     """Since when the active time runs; empty while queued, suspended or waiting."""
     active_seconds: Seconds = 0
@@ -171,6 +173,8 @@ class LabelsStatus(StatusBlock):
 
     sha256: Digest
     """Digest of the file that was checked."""
+    spec_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$", max_length=64)] = ""
+    """Digest of spec.labels as it was checked: another location or digest is checked anew."""
     accepted: bool
     """Whether finetune takes it; then spec.labels can not change any more."""
     answered: Count
