@@ -20,6 +20,8 @@ from afray_operator.manifests.merging import Manifest
 HEAD: Final = "head"
 """No worker group may be called so."""
 
+_KEY: Final = "templates"
+
 Templates = Mapping[str, Manifest]
 """Non-empty pod templates by worker group, the head's by `HEAD`."""
 
@@ -53,19 +55,17 @@ def with_templates(job: SelectionJob, templates: Templates) -> SelectionJob:
 
 
 def write_templates(templates: Templates) -> dict[str, JsonValue]:
-    """As data of a ConfigMap: one text a group, each as small as the grammar keeps a template."""
-    return {name: json.dumps(template, sort_keys=True, ensure_ascii=False) for name, template in templates.items()}
+    """As data of a ConfigMap; the grammar keeps it below 32 kB."""
+    return {_KEY: json.dumps(templates, sort_keys=True, ensure_ascii=False)}
 
 
 def read_templates(data: Mapping[str, object]) -> Templates | None:
     """Read what `write_templates` wrote; None if somebody else wrote it."""
-    found = {}
-    for name, text in data.items():
-        try:
-            template = json.loads(text) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(template, dict):
-            return None
-        found[name] = template
+    text = data.get(_KEY)
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not all(isinstance(template, dict) for template in found.values()):
+        return None
     return found

@@ -1,0 +1,127 @@
+"""Whether a job is taken on: its spec makes sense, Ray is there, and the API server would take its pods.
+
+Nothing of this is final: a corrected template, an installed KubeRay, a granted right are seen when they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from afray.api.conditions import Reason
+from afray.api.job import SelectionJob
+from afray.api.stages import Stage
+from afray.api.status import JobStatus
+from afray_operator.decide.actions import Action, AskDryRun, EnsureConfigMap
+from afray_operator.decide.messages import Judgement, fails, holds
+from afray_operator.manifests.merging import Manifest
+from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
+from afray_operator.manifests.supporting import templates_config_map
+from afray_operator.manifests.templates import templates_digest, templates_of, with_templates
+from afray_operator.observed.facts import DryRun, Observed
+
+ASK_AGAIN: Final = timedelta(minutes=5)
+"""After a refusal: quotas, policies and rights change without any sign."""
+_INSTALL_KUBERAY: Final = "Install KubeRay 1.5 or newer; the job is taken on within minutes then."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What is known of a job that is not taken on yet: at most one of the three."""
+
+    judgement: Judgement | None = None
+    """Why not, or that it is."""
+    actions: tuple[Action, ...] = ()
+    """What to ask or to write first."""
+    ask_again: datetime | None = None
+
+
+def was_accepted(status: JobStatus) -> bool:
+    """Whether the job was taken on, whatever became of it."""
+    return status.spec_hash != ""
+
+
+def hindrance(seen: Observed) -> Judgement | None:
+    """What stands against any work on a job, accepted or not."""
+    if seen.job is None:
+        return fails(Reason.invalid_spec, f"{seen.problem} Or delete the job, and apply a corrected one.")
+    if not seen.offers.ray_job:
+        return fails(Reason.ray_api_missing, f"The API server has no RayJob (ray.io/v1). {_INSTALL_KUBERAY}")
+    return None
+
+
+def admit(seen: Observed, job: SelectionJob, now: datetime) -> Admission:
+    """Ask, then judge. The accepted templates are stored before it is said that they are accepted."""
+    manifest = trial(seen, job)
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    answer = seen.dry_run
+    if answer is None or answer.digest != digest or (not answer.is_accepted and now >= answer.at + ASK_AGAIN):
+        return Admission(actions=(AskDryRun(manifest=manifest, digest=digest),))
+    if not answer.is_accepted:
+        return Admission(judgement=_refused(seen, answer), ask_again=answer.at + ASK_AGAIN)
+    templates = templates_of(job)
+    if (seen.templates or {}) != templates:
+        return Admission(actions=(EnsureConfigMap(manifest=templates_config_map(seen.owner, templates)),))
+    return Admission(judgement=holds(Reason.valid))
+
+
+def trial(seen: Observed, job: SelectionJob) -> Manifest:
+    """The RayJob to ask about: attempt 0, a name that no attempt has."""
+    return ray_job(Attempt(owner=seen.owner, job=job, labels=seen.labels, stage=Stage.select, number=0))
+
+
+def _refused(seen: Observed, answer: DryRun) -> Judgement:
+    if answer.is_forbidden:
+        said = f"The operator may not create RayJobs in namespace {seen.owner.namespace}: {answer.message}"
+        return fails(Reason.not_permitted, said)
+    if 'unknown field "spec.' in answer.message and "emplate" not in answer.message:
+        return fails(Reason.ray_api_missing, f"KubeRay is too old: {answer.message}. {_INSTALL_KUBERAY}")
+    return fails(Reason.dry_run_rejected, f"The API server refuses the RayJob: {answer.message}")
+
+
+def accepted_job(seen: Observed, job: SelectionJob) -> SelectionJob:
+    """The job with the templates that were accepted, and with the very labels that were.
+
+    Where the kept templates are lost and the object's differ, the object's are all there is.
+    """
+    if templates_digest(templates_of(job)) != seen.status.spec_hash:
+        kept = seen.templates or {}
+        job = with_templates(job, kept) if templates_digest(kept) == seen.status.spec_hash else job
+    labels, checked = job.spec.labels, seen.status.labels
+    if labels is None or checked is None or not checked.accepted:
+        return job
+    pinned = labels.model_copy(update={"sha256": checked.sha256})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"labels": pinned})})
+
+
+def standing(seen: Observed, job: SelectionJob) -> Judgement:
+    """The condition Accepted of a job that is: with what the user should know all the same."""
+    notes = [*_ignored_changes(seen, job), *_shared_output(seen)]
+    return holds(Reason.valid, " ".join(notes))
+
+
+TEMPLATES_IGNORED: Final = "A pod template was changed after acceptance"
+LABELS_IGNORED: Final = "spec.labels was changed after its file was accepted"
+OUTPUT_SHARED: Final = "spec.output.uri is also that of"
+
+
+def _ignored_changes(seen: Observed, job: SelectionJob) -> list[str]:
+    """`job` is the object as it stands."""
+    notes = []
+    current = templates_digest(templates_of(job))
+    if current != seen.status.spec_hash:
+        notes.append(f"{TEMPLATES_IGNORED} ({current[:8]}); it is ignored: to use it, create another job.")
+    checked = seen.status.labels
+    if checked is not None and checked.accepted and checked.spec_hash != labels_digest(job.spec.labels):
+        notes.append(f"{LABELS_IGNORED}; it is ignored.")
+    return notes
+
+
+def _shared_output(seen: Observed) -> list[str]:
+    if not seen.same_output:
+        return []
+    others = ", ".join(sorted(seen.same_output)[:3])
+    return [f"{OUTPUT_SHARED} {others}: only one of them can own it, the other will fail. Give each its own."]

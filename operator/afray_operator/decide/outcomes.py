@@ -1,0 +1,57 @@
+"""What a stage came to: its result, taken from the driver that found it, and kept whatever happens afterwards."""
+
+from __future__ import annotations
+
+from afray.api.stages import Stage
+from afray.api.status import FinetuneStatus, JobStatus, LabelsStatus, ResultStatus
+from afray.contract.progress import ProgressPayload
+from afray_operator.decide import clocks
+from afray_operator.decide.attempts import next_attempt, stop_clock
+from afray_operator.decide.context import (
+    Context,
+    current_ray_job,
+    driver_word,
+    has_failed,
+    is_lost,
+    is_stopping,
+    later,
+)
+from afray_operator.manifests.rayjobs import labels_digest
+
+
+def record_outcome(context: Context, status: JobStatus) -> JobStatus:
+    """Take over the stage's result once its RayJob is over."""
+    payload = driver_word(context, status)
+    if payload is None or payload.failure is not None or has_failed(status) or not _is_over(context, status):
+        return status
+    kept = _outcome(context, status, payload)
+    if not kept:
+        return status
+    recorded = later(stop_clock(status, context.now), **kept)
+    is_refused = payload.task is Stage.labels and recorded.labels is not None and not recorded.labels.accepted
+    return next_attempt(context, recorded, anew=True) if is_refused else recorded
+
+
+def _is_over(context: Context, status: JobStatus) -> bool:
+    """The RayJob is finished, gone or evicted; or it does not notice that its driver is done, as without KubeRay."""
+    found = current_ray_job(context, status)
+    if found is None:
+        return is_lost(context, status) or is_stopping(status)
+    deadline = clocks.stall_deadline(context, status)
+    is_overdue = deadline is not None and context.now >= deadline
+    return found.is_finished or found.is_suspended or found.is_deleting or is_overdue
+
+
+def _outcome(context: Context, status: JobStatus, payload: ProgressPayload) -> dict[str, object]:
+    """The fields of the status that the driver's result fills; none if it has no result."""
+    match payload.task:
+        case Stage.select if payload.result is not None and status.result is None:
+            return {"result": ResultStatus.model_validate(payload.result.model_dump())}
+        case Stage.labels if payload.labels is not None and not (status.labels is not None and status.labels.accepted):
+            found = current_ray_job(context, status)
+            digest = found.labels_digest if found is not None else labels_digest(context.job.spec.labels)
+            return {"labels": LabelsStatus.model_validate({**payload.labels.model_dump(), "spec_hash": digest})}
+        case Stage.finetune if payload.finetune is not None and status.finetune is None:
+            return {"finetune": FinetuneStatus.model_validate(payload.finetune.model_dump())}
+        case _:
+            return {}

@@ -1,0 +1,77 @@
+"""What a driver says, as it goes into the status: seldom, capped, and with the operator's own time of its advance."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from afray.api.status import JobStatus, ProgressStatus
+from afray.contract.progress import ProgressPayload
+from afray_operator.decide.context import Context, driver_word, later
+
+SELDOM: Final = timedelta(seconds=30)
+"""Between two writes of progress that is not a new stage."""
+
+
+def has_moved(status: JobStatus, payload: ProgressPayload) -> bool:
+    """Whether stage, step or `done` advanced over what is recorded. Times do not matter: clocks differ, drivers lie."""
+    recorded = status.progress
+    if recorded is None or _is_elsewhere(recorded, payload):
+        return True
+    return payload.done > recorded.done
+
+
+def _is_elsewhere(recorded: ProgressStatus, payload: ProgressPayload) -> bool:
+    here = (payload.attempt, payload.epoch, payload.stage, payload.step)
+    return (recorded.attempt, recorded.epoch, recorded.stage, recorded.step) != here
+
+
+def record_progress(context: Context, status: JobStatus) -> JobStatus:
+    """Take over what the current driver says, if it is time to."""
+    payload = driver_word(context, status)
+    if payload is None:
+        return status
+    said = _progress(context, status, payload)
+    due = progress_due(context, status)
+    return later(status, progress=said) if due is not None and due <= context.now else status
+
+
+def progress_due(context: Context, status: JobStatus) -> datetime | None:
+    """When the driver's news are to be written; None if there are none."""
+    payload, recorded = driver_word(context, status), status.progress
+    if payload is None:
+        return None
+    if recorded is None or _is_elsewhere(recorded, payload):
+        return context.now
+    if _progress(context, status, payload) == recorded:
+        return None
+    last = max(recorded.heartbeat_time, recorded.advanced_at)
+    return context.now if last > context.now else last + SELDOM
+
+
+def _progress(context: Context, status: JobStatus, payload: ProgressPayload) -> ProgressStatus:
+    recorded = status.progress
+    moved = recorded is None or has_moved(status, payload)
+    keeps_place = recorded is not None and not _is_elsewhere(recorded, payload)
+    done = max(payload.done, recorded.done) if recorded is not None and keeps_place else payload.done
+    heartbeat = min(payload.heartbeat, context.now).replace(microsecond=0)
+    return ProgressStatus(
+        stage=payload.stage,
+        step=payload.step,
+        unit=payload.unit,
+        done=done,
+        total=payload.total,
+        rate=payload.rate,
+        eta_seconds=payload.eta_seconds,
+        summary=summarize(payload.stage, done, payload.total),
+        epoch=payload.epoch,
+        attempt=payload.attempt,
+        heartbeat_time=heartbeat,
+        advanced_at=context.now if moved or recorded is None else recorded.advanced_at,
+    )
+
+
+def summarize(stage: str, done: int, total: int | None) -> str:
+    """Such as "embed 412/820"."""
+    share = f" {done}/{total}" if total is not None else f" {done}" if done else ""
+    return f"{stage[: 64 - len(share)]}{share}"
