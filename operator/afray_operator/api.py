@@ -69,6 +69,17 @@ class Api:
         body = {"metadata": {"resourceVersion": resource_version}, "status": status}
         return await self._request("patch", path, body=body, content_type=MERGE)
 
+    async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Raw:
+        """Replace an object that nobody changed since it was read; else ConflictError."""
+        metadata = body["metadata"]
+        path = kind.resource().path(name=metadata["name"], namespace=metadata["namespace"])
+        return await self._request("put", path, body=body)
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Raw:
+        """Merge a patch into an object."""
+        path = kind.resource().path(name=name, namespace=namespace)
+        return await self._request("patch", path, body=patch, content_type=MERGE)
+
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
         """Delete exactly the object with this uid, dependents in the background; nothing if it is gone."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}

@@ -56,11 +56,16 @@ class Cache:
 
     def __init__(self) -> None:
         self._objects: dict[tuple[Kind, JobKey], dict[str, Raw]] = defaultdict(dict)
-        self._gone: dict[str, int] = {}
+        self._gone: dict[str, None] = {}
+        self._output_of: dict[JobKey, str] = {}
+        self._by_output: dict[str, set[JobKey]] = defaultdict(set)
 
-    def put(self, kind: Kind, raw: Raw) -> JobKey | None:
-        """Keep an object unless a newer version is known or it is known to be gone; returns the job it belongs to."""
-        key = owner_of(kind, raw)
+    def put(self, kind: Kind, raw: Raw, key: JobKey | None = None) -> JobKey | None:
+        """Keep an object unless a newer version is known or it is known to be gone; returns the job it belongs to.
+
+        `key` gives it to a job that it does not name itself.
+        """
+        key = key or owner_of(kind, raw)
         if key is None:
             return None
         metadata = raw["metadata"]
@@ -68,6 +73,8 @@ class Cache:
         is_late = held is not None and held["metadata"]["uid"] == metadata["uid"] and _version(held) > _version(raw)
         if not is_late and metadata["uid"] not in self._gone:
             self._objects[kind, key][metadata["name"]] = _trimmed(kind, raw)
+            if kind == SELECTION_JOB:
+                self._index_output(key, raw)
         return key
 
     def drop(self, kind: Kind, raw: Mapping[str, Any]) -> JobKey | None:
@@ -79,13 +86,24 @@ class Cache:
         held = self._objects[kind, key].get(metadata["name"])
         self._remember_gone(metadata["uid"])
         if held is not None and held["metadata"]["uid"] == metadata["uid"]:
-            del self._objects[kind, key][metadata["name"]]
-        if not self._objects[kind, key]:
-            del self._objects[kind, key]
+            self._remove(kind, key, metadata["name"])
         return key
 
+    def drop_named(self, kind: Kind, key: JobKey, name: str) -> None:
+        """Forget whatever has that name: the API server itself said that it is not there."""
+        if (held := self.named(kind, key, name)) is not None:
+            self._remember_gone(held["metadata"]["uid"])
+            self._remove(kind, key, name)
+
+    def _remove(self, kind: Kind, key: JobKey, name: str) -> None:
+        del self._objects[kind, key][name]
+        if not self._objects[kind, key]:
+            del self._objects[kind, key]
+        if kind == SELECTION_JOB:
+            self._index_output(key, {})
+
     def _remember_gone(self, uid: str) -> None:
-        self._gone[uid] = len(self._gone)
+        self._gone[uid] = None
         if len(self._gone) > 100_000:  # far more than one watch can be late
             self._gone.pop(next(iter(self._gone)))
 
@@ -102,6 +120,25 @@ class Cache:
         held = self._objects.get((kind, key), {})
         return tuple(held[name] for name in sorted(held))
 
+    def named(self, kind: Kind, key: JobKey, name: str) -> Raw | None:
+        """The object of that name."""
+        return self._objects.get((kind, key), {}).get(name)
+
+    def sharing_output(self, key: JobKey) -> frozenset[JobKey]:
+        """Other unfinished jobs with the same output."""
+        return frozenset(self._by_output.get(self._output_of.get(key, ""), ())) - {key}
+
+    def _index_output(self, key: JobKey, raw: Mapping[str, Any]) -> None:
+        """An index, so that asking does not cost more with every job."""
+        before, after = self._output_of.pop(key, ""), _output(raw)
+        if before:
+            self._by_output[before].discard(key)
+            if not self._by_output[before]:
+                del self._by_output[before]
+        if after:
+            self._output_of[key] = after
+            self._by_output[after].add(key)
+
     def job(self, key: JobKey) -> Raw | None:
         """The SelectionJob itself."""
         return next(iter(self.objects(SELECTION_JOB, key)), None)
@@ -112,6 +149,15 @@ class Cache:
 
     def _all(self, kind: Kind) -> list[Raw]:
         return [raw for (of, _), held in list(self._objects.items()) if of == kind for raw in held.values()]
+
+
+def _output(raw: Mapping[str, Any]) -> str:
+    """The output's URI of a job that may still write there, "" for none."""
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    if any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions):
+        return ""
+    uri = ((raw.get("spec") or {}).get("output") or {}).get("uri")
+    return uri.rstrip("/") if isinstance(uri, str) else ""
 
 
 def _version(raw: Mapping[str, Any]) -> int:

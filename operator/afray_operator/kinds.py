@@ -50,6 +50,7 @@ CONFIG_MAP: Final = Kind(group="", version="v1", kind="ConfigMap", plural="confi
 SERVICE_ACCOUNT: Final = Kind(group="", version="v1", kind="ServiceAccount", plural="serviceaccounts")
 ROLE: Final = Kind(group="rbac.authorization.k8s.io", version="v1", kind="Role", plural="roles")
 ROLE_BINDING: Final = Kind(group="rbac.authorization.k8s.io", version="v1", kind="RoleBinding", plural="rolebindings")
+LEASE: Final = Kind(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases")
 EVENT: Final = Kind(group="events.k8s.io", version="v1", kind="Event", plural="events")
 
 WATCHED: Final = (SELECTION_JOB, RAY_JOB, RAY_CLUSTER, POD, CONFIG_MAP, WORKLOAD)

@@ -14,7 +14,7 @@ import typer
 
 from afray import __version__
 from afray_operator import logs
-from afray_operator.leader import LeaseSettings
+from afray_operator.lease import LeaseSettings
 from afray_operator.service import OperatorSettings, run_operator
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ def _run(
     namespace: Annotated[
         list[str] | None, typer.Option(help="Watch this namespace; repeat for more. None: all.")
     ] = None,
-    lease_duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 15.0,
-    renew_deadline: Annotated[float, typer.Option(min=1, help="Seconds.")] = 10.0,
-    retry_period: Annotated[float, typer.Option(min=1, help="Seconds.")] = 2.0,
+    lease_duration: Annotated[int, typer.Option(min=1, help="Seconds.")] = 15,
+    renew_deadline: Annotated[int, typer.Option(min=1, help="Seconds.")] = 10,
+    retry_period: Annotated[int, typer.Option(min=1, help="Seconds.")] = 2,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Jobs that are worked on at once.")] = 4,
     resync_seconds: Annotated[float, typer.Option(min=10, help="Between full listings.")] = 300.0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of /metrics, /healthz, /readyz.")] = 8080,
@@ -78,11 +78,23 @@ async def _until_stopped(settings: OperatorSettings) -> None:
         await running
     except asyncio.CancelledError:
         log.info("stopped")
+    except Exception as error:
+        log.exception("the operator ends: %s. It starts anew, and goes on where it stood", _first_cause(error))
+        raise SystemExit(1) from None
+
+
+def _first_cause(error: BaseException) -> str:
+    """One line out of a group of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
 
 
 def main() -> None:
     """Entry point of the command."""
-    typer.run(_run)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(_run)
+    app()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from afray_operator.acting import Actor
 from afray_operator.api import Api, connected
 from afray_operator.cache import Cache, JobKey
 from afray_operator.health import LoopLag, Signs, make_app, serving
-from afray_operator.leader import Leadership, LeaseSettings
+from afray_operator.leader import Leadership
+from afray_operator.lease import LeaseSettings
 from afray_operator.metrics import OperatorMetrics
 from afray_operator.reconcile import Reconciler
+from afray_operator.telling import Teller
 from afray_operator.watching import Watches, make_registry, make_settings
 from afray_operator.workqueue import WorkQueue
 
@@ -33,17 +35,20 @@ class OperatorSettings:
 async def run_operator(settings: OperatorSettings) -> None:
     """Run until cancelled. Raises LostLease if another operator took over: the process should end."""
     async with connected() as client:
-        leadership = Leadership(client, settings.lease)
+        api = Api(client)
+        leadership = Leadership(api, settings.lease)
         queue: WorkQueue[JobKey] = WorkQueue()
-        watches = Watches(api=Api(client), cache=Cache(), queue=queue, namespaces=settings.namespaces)
+        watches = Watches(api=api, cache=Cache(), queue=queue, namespaces=settings.namespaces)
         metrics = OperatorMetrics(watches, lambda: leadership.is_held)
         lag = LoopLag()
         app = make_app(metrics.registry, _signs(settings, watches, lag), lambda: True)
         async with serving(app, settings.port):
             measuring = asyncio.create_task(lag.measure())
             try:
-                actor = Actor(watches.api, watches.cache, leadership, metrics)
-                await leadership.run(lambda: _lead(settings, watches, Reconciler(watches, actor, metrics)))
+                actor = Actor(api, watches.cache, leadership, metrics)
+                teller = Teller(api, leadership, metrics, settings.lease.identity)
+                reconciler = Reconciler(watches, actor, teller, metrics)
+                await leadership.run(lambda: _lead(settings, watches, reconciler))
             finally:
                 measuring.cancel()
                 await leadership.release()

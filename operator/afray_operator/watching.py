@@ -19,7 +19,8 @@ from kubernetes.aio.client.exceptions import ApiException
 from afray.contract import names
 from afray_operator.api import Api
 from afray_operator.cache import Cache, JobKey
-from afray_operator.kinds import LABELLED, OPTIONAL, WATCHED, Kind
+from afray_operator.kinds import LABELLED, OPTIONAL, RAY_JOB, WATCHED, WORKLOAD, Kind
+from afray_operator.observed import Offers
 from afray_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,12 @@ class Watches:
     resynced_at: float = 0.0
     """When everything was last listed, in seconds of the epoch; 0 for never."""
 
+    offers: Offers = field(default_factory=lambda: Offers(ray_job=False, kueue=False))
+    """What the API server knew when everything was last listed."""
+
     async def resync(self) -> None:
         """List every kind, drop what is gone, and queue every job."""
+        self.offers = Offers(ray_job=await self.api.offers(RAY_JOB), kueue=await self.api.offers(WORKLOAD))
         for kind in WATCHED:
             for key in self.cache.replace(kind, await self._listed(kind)):
                 self.queue.add(key)
@@ -74,12 +79,18 @@ class Watches:
 def make_registry(watches: Watches) -> kopf.OperatorRegistry:
     """One handler per watched kind."""
     registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_log_in)
     for kind in WATCHED:
         watch = kopf.on.event(
             group=kind.group, version=kind.version, plural=kind.plural, registry=registry, id=kind.plural
         )
         watch(_handler(watches, kind))
     return registry
+
+
+def _log_in(**known: Any) -> kopf.ConnectionInfo | None:
+    """In a pod by its account, whose token changes; elsewhere as kubectl does."""
+    return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
 
 
 def _handler(watches: Watches, kind: Kind) -> Callable[..., Any]:

@@ -105,11 +105,11 @@ def _before_acceptance(seen: Observed, job: SelectionJob, now: datetime) -> Deci
 
 
 def _decide_accepted(seen: Observed, job: SelectionJob, status: JobStatus, now: datetime) -> Decision:
-    context = Context(seen=seen, job=admission.accepted_job(seen, job), now=now)
+    context = Context(seen=seen, job=admission.accepted_job(seen, status, job), now=now)
     ruled = _follow_rules(context, status)
     is_written = _ledger(ruled) == _ledger(seen.status)
     actions: tuple[Action, ...] = acts.acts(context, ruled) if is_written else ()
-    told = fit(describe(context, ruled, admission.standing(seen, job)))
+    told = fit(describe(context, ruled, admission.standing(seen, ruled, job)))
     return Decision(
         actions=actions,
         status=told,

@@ -82,24 +82,24 @@ def _refused(seen: Observed, answer: DryRun) -> Judgement:
     return fails(Reason.dry_run_rejected, f"The API server refuses the RayJob: {answer.message}")
 
 
-def accepted_job(seen: Observed, job: SelectionJob) -> SelectionJob:
+def accepted_job(seen: Observed, status: JobStatus, job: SelectionJob) -> SelectionJob:
     """The job with the templates that were accepted, and with the very labels that were.
 
     Where the kept templates are lost and the object's differ, the object's are all there is.
     """
-    if templates_digest(templates_of(job)) != seen.status.spec_hash:
+    if templates_digest(templates_of(job)) != status.spec_hash:
         kept = seen.templates or {}
-        job = with_templates(job, kept) if templates_digest(kept) == seen.status.spec_hash else job
-    labels, checked = job.spec.labels, seen.status.labels
+        job = with_templates(job, kept) if templates_digest(kept) == status.spec_hash else job
+    labels, checked = job.spec.labels, status.labels
     if labels is None or checked is None or not checked.accepted:
         return job
     pinned = labels.model_copy(update={"sha256": checked.sha256})
     return job.model_copy(update={"spec": job.spec.model_copy(update={"labels": pinned})})
 
 
-def standing(seen: Observed, job: SelectionJob) -> Judgement:
+def standing(seen: Observed, status: JobStatus, job: SelectionJob) -> Judgement:
     """The condition Accepted of a job that is: with what the user should know all the same."""
-    notes = [*_ignored_changes(seen, job), *_shared_output(seen)]
+    notes = [*_ignored_changes(status, job), *_shared_output(seen)]
     return holds(Reason.valid, " ".join(notes))
 
 
@@ -108,13 +108,13 @@ LABELS_IGNORED: Final = "spec.labels was changed after its file was accepted"
 OUTPUT_SHARED: Final = "spec.output.uri is also that of"
 
 
-def _ignored_changes(seen: Observed, job: SelectionJob) -> list[str]:
+def _ignored_changes(status: JobStatus, job: SelectionJob) -> list[str]:
     """`job` is the object as it stands."""
     notes = []
     current = templates_digest(templates_of(job))
-    if current != seen.status.spec_hash:
+    if current != status.spec_hash:
         notes.append(f"{TEMPLATES_IGNORED} ({current[:8]}); it is ignored: to use it, create another job.")
-    checked = seen.status.labels
+    checked = status.labels
     if checked is not None and checked.accepted and checked.spec_hash != labels_digest(job.spec.labels):
         notes.append(f"{LABELS_IGNORED}; it is ignored.")
     return notes

@@ -50,6 +50,7 @@ class RayJobSeen:
     """The queue that we asked for."""
     labels_digest: str
     """Which spec.labels it checks."""
+    created: datetime | None = None
 
     @property
     def is_finished(self) -> bool:

@@ -41,6 +41,7 @@ def read_ray_job(raw: Raw) -> RayJobSeen:
         queue=labels.get(names.QUEUE_LABEL, ""),
         asked_queue=annotations.get(QUEUE_ANNOTATION, ""),
         labels_digest=annotations.get(LABELS_ANNOTATION, ""),
+        created=moment(metadata, "creationTimestamp"),
     )
 
 
