@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from afray.api.block import Block
+from afray.api.cel import Checked, Rule
 from afray.api.locations import File, Prefix
 from afray.api.problems import broken
 from afray.api.texts import Colour
@@ -15,18 +16,20 @@ from afray.api.texts import Colour
 PoolFormat = Literal["images", "parquet", "webdataset", "embeddings"]
 LabelFormat = Literal["csv", "parquet"]
 LARGEST_PIXEL: Final = 2.0**32
+PIXEL_RANGE: Final = Rule(
+    rule="self.size() != 2 || self[0] < self[1]",
+    problem="is not a range of pixel values",
+    remedy="Write [low, high] with low < high, such as [0, 4095] for 12 bits in 16, or leave it out.",
+)
 
 
 def check_pixel_range(value: object) -> object:
-    """Return `dtype`, or the pair as a tuple; raises a broken rule."""
-    if value == "dtype":
-        return value
-    remedy = "Write dtype, or [low, high] with low < high, such as [0, 4095] for 12 bits in 16."
+    """Return the pair as a tuple of floats; raises a broken rule."""
     if not isinstance(value, (list, tuple)) or len(value) != 2 or not all(_is_number(end) for end in value):
-        raise broken("", value, "is neither dtype nor a pair of numbers", remedy)
+        raise broken("", value, "is not a pair of numbers", PIXEL_RANGE.remedy)
     low, high = value
     if not -LARGEST_PIXEL <= low < high <= LARGEST_PIXEL:
-        raise broken("", value, "is not a range of pixel values", remedy)
+        raise broken("", value, PIXEL_RANGE.problem, PIXEL_RANGE.remedy)
     return float(low), float(high)
 
 
@@ -35,7 +38,7 @@ def _is_number(value: object) -> bool:
 
 
 PixelValue = Annotated[float, Field(ge=-LARGEST_PIXEL, le=LARGEST_PIXEL)]
-PixelRange = Annotated[Literal["dtype"] | tuple[PixelValue, PixelValue], BeforeValidator(check_pixel_range)]
+PixelRange = Annotated[tuple[PixelValue, PixelValue], BeforeValidator(check_pixel_range), Checked(PIXEL_RANGE)]
 
 
 class LabelsSpec(Block):
@@ -50,8 +53,9 @@ class LabelsSpec(Block):
 class DecodeSpec(Block):
     """How stored pixels become numbers from 0 to 1."""
 
-    pixel_range: PixelRange = "dtype"
-    """For 16-bit and float images: the pixel values that become 0 and 1. dtype takes the limits of the type."""
+    pixel_range: PixelRange | None = None
+    """For 16-bit and float images: [low, high], the pixel values that become 0 and 1; by default the limits of the
+    stored type."""
     background: Colour = "#ffffff"
     """The colour under transparent pixels."""
     max_pixels: int = Field(100_000_000, ge=1, le=10_000_000_000)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from afray.api.block import Block, require_one
+from afray.api.cel import Checked, Rule
 from afray.api.locations import File
 from afray.api.problems import broken
 
@@ -16,68 +17,61 @@ Method = Literal["bilaf", "activeft", "kmeans", "kcenter", "typiclust", "random"
 CoreMethod = Literal["activeft", "kmeans", "given"]
 BoundaryMode = Literal["paper", "released"]
 LARGEST_COUNT: Final = 1_000_000_000
+MOST_STEPS: Final = 100_000
 MOST_DECIMALS: Final = 9
+FEW_DECIMALS: Final = Rule(
+    # Nine decimals of the double, as an integer: the double nearest to that many billionths must be the same again.
+    rule="self <= 0.0 || self > 100.0 || double(int(self * 1e9 + 0.5)) / 1e9 == self",
+    problem=f"has more than {MOST_DECIMALS} decimals",
+    remedy="Round it, or use budget.count.",
+)
 
 
 def check_percent(value: object) -> Decimal:
     """Return the percentage as it was written; raises a broken rule."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise broken("", value, "is not a number", "Write a percentage such as 0.5.")
-    if isinstance(value, str) and value.rstrip().endswith("%"):
-        raise broken("", value, "has a percent sign", f"Write {value.rstrip(' %')} alone: it is in percent already.")
-    try:
-        percent = Decimal(str(value))
-    except InvalidOperation:
-        raise broken("", value, "is not a decimal number", "Write a percentage such as 0.5.") from None
-    return _check_percent_bounds(percent)
-
-
-def _check_percent_bounds(percent: Decimal) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise broken("", value, "is not a number", "Write it in percent, without sign and quotes, such as 0.5.")
+    percent = Decimal(str(value))
     if not percent.is_finite() or not 0 < percent <= 100:
         raise broken("", str(percent), "is not a percentage above 0 and at most 100", "0.5 means 5 rows in 1000.")
     exponent = percent.normalize().as_tuple().exponent
     assert isinstance(exponent, int)
     if -exponent > MOST_DECIMALS:
-        raise broken("", str(percent), f"has more than {MOST_DECIMALS} decimals", "Round it, or use budget.count.")
+        raise broken("", str(percent), FEW_DECIMALS.problem, FEW_DECIMALS.remedy)
     return percent
-
-
-def write_percent(percent: Decimal) -> str:
-    """One spelling a value, without an exponent: 0.50 is 0.5, 1E+1 is 10."""
-    text = f"{percent:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 Percent = Annotated[
     Decimal,
     BeforeValidator(check_percent),
-    PlainSerializer(write_percent, return_type=str),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
-                {"type": "string", "pattern": rf"^[0-9]{{1,3}}(\.[0-9]{{1,{MOST_DECIMALS}}})?$", "maxLength": 13},
-            ]
-        }
-    ),
+    PlainSerializer(float, return_type=float),  # exact: at most 12 digits
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+    Checked(FEW_DECIMALS),
 ]
 
 
-def auto_or_count(largest: int) -> Callable[[object], object]:
-    """Make the check of a setting that is `auto` or a number from 1 to `largest`."""
+def auto_or_count(largest: int) -> tuple[Callable[[object], object], Rule]:
+    """Make the check of a setting that is `auto` or a number from 1 to `largest`: in Python, and in CEL."""
+    rule = Rule(
+        rule=f'self == "auto" || type(self) == int && int(self) >= 1 && int(self) <= {largest}',
+        problem=f"is neither auto nor a whole number from 1 to {largest}",
+        remedy="Write auto or a number.",
+    )
 
     def check(value: object) -> object:
         if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest):
             return value
-        raise broken("", value, f"is neither auto nor a whole number from 1 to {largest}", "Write auto or a number.")
+        raise broken("", value, rule.problem, rule.remedy)
 
-    return check
+    return check, rule
 
 
+_check_count, _COUNT = auto_or_count(LARGEST_COUNT)
+_check_steps, _STEPS = auto_or_count(MOST_STEPS)
 Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
-AutoCount = Annotated[Count | Literal["auto"], BeforeValidator(auto_or_count(LARGEST_COUNT))]
-Steps = Annotated[int, Field(ge=1, le=100_000)]
-AutoSteps = Annotated[Steps | Literal["auto"], BeforeValidator(auto_or_count(100_000))]
+AutoCount = Annotated[Count | Literal["auto"], BeforeValidator(_check_count), Checked(_COUNT)]
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+AutoSteps = Annotated[Steps | Literal["auto"], BeforeValidator(_check_steps), Checked(_STEPS)]
 
 
 class BudgetSpec(Block):
@@ -86,7 +80,7 @@ class BudgetSpec(Block):
     count: int | None = Field(None, ge=1, le=LARGEST_COUNT)
     """Number of rows."""
     percent: Percent | None = None
-    """Percentage of the unique readable rows, a decimal number or text above 0 and at most 100; truncated to rows."""
+    """Percentage of the unique readable rows, a decimal number above 0 and at most 100; truncated to rows."""
 
     @model_validator(mode="before")
     @classmethod

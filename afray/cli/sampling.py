@@ -54,7 +54,7 @@ def _rows(spec: JobSpec, samples: list[Sample], labels: Mapping[str, str]) -> It
     decode = spec.pool.decode
     decode_rules = DecodeRules(
         image_size=spec.embedding.image_size,
-        pixel_range=decode.pixel_range,
+        pixel_range=decode.pixel_range or "dtype",
         background=parse_background(decode.background),
         max_pixels=decode.max_pixels,
     )

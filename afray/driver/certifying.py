@@ -105,7 +105,7 @@ def decode_facts(workspace: Workspace) -> DecodeFacts:
     decode = workspace.job.spec.pool.decode
     return DecodeFacts(
         image_size=workspace.job.spec.embedding.image_size,
-        pixel_range=decode.pixel_range,
+        pixel_range=decode.pixel_range or "dtype",
         background=decode.background,
         max_pixels=decode.max_pixels,
     )

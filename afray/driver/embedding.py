@@ -135,7 +135,7 @@ def embed_pool(
         embedding=workspace.job.spec.embedding,
         index=index,
         source=source,
-        expects_gpu=workspace.machine.has_gpus,
+        expects_gpu=workspace.has_gpus,
     )
     facts = known or identify(workspace, plan)
     parts = embed_parts(workspace, plan, facts, title)
@@ -170,7 +170,7 @@ def identify(workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
     if plan.has_vectors:
         digest = hashlib.sha256(f"given {plan.index.digest}".encode()).hexdigest()
         return EncoderFacts(name=GIVEN, sha256=digest, precision="float32", fingerprint=digest)
-    task = Task(name="load the encoder", function=describe_encoder, args=(plan,))
+    task = Task(name="load the encoder", function=describe_encoder, args=(plan,), needs_gpu=plan.expects_gpu)
     facts: EncoderFacts = workspace.crew.run([task])[0]
     return facts
 
@@ -198,6 +198,7 @@ def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, titl
                 function=embed_part,
                 args=(plan, number, names[number], output, fence),
                 is_leased=True,
+                needs_gpu=plan.expects_gpu and not plan.has_vectors,
             )
             for number in missing
         ]

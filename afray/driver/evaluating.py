@@ -17,6 +17,7 @@ from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import Labels, check_selected
 from afray.driver.outputs import Outcome
 from afray.driver.workspace import Workspace
+from afray.errors import PoolError
 from afray.evaluation.labels import LabelledRows, OneClass
 from afray.evaluation.probe import RandomComparison, compare_with_random
 from afray.reporting.report import Evaluation, LinearProbe, RandomDraw
@@ -33,11 +34,26 @@ NO_SELECTED_ROW = (
 )
 
 
+class Unlabelled(PoolError):
+    """No selected row has a label yet: nothing to measure, and no fault of the selection."""
+
+
 def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, labels: Labels) -> Evaluation:
-    """All figures that the job's labels allow. Raises PoolError for labels that do not fit the rows."""
-    if labels.of_selection is None:
-        workspace.stages.display.note(HOW_TO_GO_ON)
+    """All figures that the job's labels allow; where they allow none, a note says why.
+
+    Raises PoolError for labels that do not fit the rows.
+    """
+    try:
+        return evaluate_strictly(workspace, prepared, outcome, labels)
+    except (Unlabelled, OneClass) as reason:
+        workspace.stages.display.note(str(reason))
         return Evaluation()
+
+
+def evaluate_strictly(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, labels: Labels) -> Evaluation:
+    """The same for a stage that exists for it alone. Raises Unlabelled and OneClass too."""
+    if labels.of_selection is None:
+        raise Unlabelled(HOW_TO_GO_ON)
     if labels.selected is not None:
         check_selected(labels.selected, outcome.tables.selection["id"].to_pylist())
     labelled = find_labelled(
@@ -45,13 +61,8 @@ def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, lab
     )
     selected = labelled.among(outcome.selection.rows)
     if not len(selected.rows):
-        workspace.stages.display.note(NO_SELECTED_ROW)
-        return Evaluation()
-    try:
-        return measure(workspace, prepared, selected, labelled, labels)
-    except OneClass as error:
-        workspace.stages.display.note(str(error))
-        return Evaluation()
+        raise Unlabelled(NO_SELECTED_ROW)
+    return measure(workspace, prepared, selected, labelled, labels)
 
 
 def measure(

@@ -16,6 +16,9 @@ from afray.evaluation.pretrained import PretrainedEncoder
 from afray.evaluation.training import Recipe
 from afray.reporting.digests import content_digest
 from afray.reporting.report import Finetune
+from afray.runtime.crew import Task
+from afray.runtime.embedding import require_gpu
+from afray.runtime.slots import Slot
 from afray.runtime.training import FOLDER, TrainingJob, TrainingWorkers
 from afray.runtime.training import finetune as train
 from afray.storage.canonical import canonical_json
@@ -37,6 +40,8 @@ def finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet |
                 evaluation=stored_images(heldout) if heldout else None,
                 recipe=_recipe(workspace),
             )
+            if workspace.has_gpus:
+                _require_gpu(workspace)
             workspace.release_crew()
             trained = train(
                 name,
@@ -96,10 +101,19 @@ def _recipe(workspace: Workspace) -> Recipe:
 def _workers(workspace: Workspace) -> TrainingWorkers:
     finetune = workspace.job.spec.finetune
     assert finetune is not None
+    replicas = finetune.workers.replicas
+    if workspace.settings.groups:
+        return TrainingWorkers(replicas=replicas, slot=workspace.settings.groups[0].trainer)
     # Never more than the session has: a local run ignores what was meant for a cluster.
-    replicas = min(finetune.workers.replicas, workspace.machine.workers)
-    cpus = max(1, workspace.machine.workers // replicas)
-    return TrainingWorkers(replicas=replicas, cpus=cpus, gpus=1.0 if workspace.machine.has_gpus else 0.0)
+    replicas = min(replicas, len(workspace.slots))
+    cpus = max(1, len(workspace.slots) // replicas)
+    return TrainingWorkers(replicas=replicas, slot=Slot(cpus=cpus, gpus=1.0 if workspace.has_gpus else 0.0))
+
+
+def _require_gpu(workspace: Workspace) -> None:
+    """Ask a worker that was given a GPU whether it sees one: Ray Train would fail over it in words of its own."""
+    spec = workspace.job.spec.embedding
+    workspace.crew.run([Task(name="look for the GPU", function=require_gpu, args=(spec,), needs_gpu=True)])
 
 
 def _store(workspace: Workspace, name: str, result: FinetuneResult, state: bytes) -> Commit:

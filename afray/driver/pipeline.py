@@ -7,6 +7,8 @@ Every stage first looks whether an earlier run has finished it, so running again
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from afray.api.selection import SelectionSpec
 from afray.driver.certifying import certify, encoder_facts, read_certificate
 from afray.driver.embedding import EmbeddedPool, embed_pool
@@ -14,16 +16,18 @@ from afray.driver.evaluating import evaluate
 from afray.driver.features import PreparedPool
 from afray.driver.kept import check_quarantine
 from afray.driver.labelling import Labels
-from afray.driver.outputs import name_selection, publish_quarantine
+from afray.driver.outputs import Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import publish_report
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
 from afray.reporting.certificate import Certificate
-from afray.reporting.report import Report
+from afray.reporting.report import Evaluation, Report
+
+Measure = Callable[[Workspace, PreparedPool, Outcome, Labels], Evaluation]
 
 
-def run_stages(workspace: Workspace, labels: Labels) -> Report:
-    """Everything of a job that earlier runs left to do.
+def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evaluate) -> Report:
+    """Everything of a job that earlier runs left to do; `measure` says what the labels are worth.
 
     Raises any AfrayError; whatever was committed before stays usable.
     """
@@ -31,8 +35,13 @@ def run_stages(workspace: Workspace, labels: Labels) -> Report:
     prepared = PreparedPool(workspace, embed(workspace, certificate, labels, selection=workspace.job.spec.selection))
     outcome = name_selection(prepared.pool, select(workspace, prepared))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
-    evaluation = evaluate(workspace, prepared, outcome, labels)
+    evaluation = measure(workspace, prepared, outcome, labels)
     return publish_report(workspace, prepared, outcome, certificate, evaluation)
+
+
+def measure_nothing(_: Workspace, __: PreparedPool, ___: Outcome, ____: Labels) -> Evaluation:
+    """For a run that ends with the selection, whatever labels there are."""
+    return Evaluation()
 
 
 def embed(

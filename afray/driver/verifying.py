@@ -134,7 +134,12 @@ def embed_again(workspace: Workspace, pool: EmbeddedPool, count: int) -> Iterato
     numbers, positions = np.divmod(drawn, pool.index.shard_size)
     places = np.unique(np.stack([numbers, positions // size]), axis=1).T.tolist()
     tasks = [
-        Task(name=f"batch {batch} of part {number}", function=embed_batch, args=(pool.plan, number, batch))
+        Task(
+            name=f"batch {batch} of part {number}",
+            function=embed_batch,
+            args=(pool.plan, number, batch),
+            needs_gpu=pool.plan.expects_gpu,
+        )
         for number, batch in places
     ]
     for (number, batch), vectors in zip(places, workspace.crew.run(tasks), strict=True):

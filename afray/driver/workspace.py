@@ -16,12 +16,12 @@ from afray.api.digest import spec_digest
 from afray.api.job import SelectionJob
 from afray.driver.logbook import logging_to, noting
 from afray.driver.progress import Display, Stages
+from afray.runtime.slots import Slot, WorkerGroup
 from afray.storage.commits import Fence
 from afray.storage.ownership import Owner, Ownership, probe_conditional_create
 from afray.storage.store import Store
 
 if TYPE_CHECKING:
-    from afray.driver.machine import Machine
     from afray.runtime.crew import Crew
 
 SCRATCH = "afray-scratch-"
@@ -32,10 +32,15 @@ class RunSettings:
     """How a job is run here; nothing in it changes a result."""
 
     workers: int | None = None
-    """Ray workers; None: as many as the machine has room for."""
+    """Ray workers on this machine; None: as many as it has room for."""
+    groups: tuple[WorkerGroup, ...] = ()
+    """The pods to work in; none: this machine."""
+    patience_seconds: float = 1800.0
+    """How long to wait until they are there."""
     lease_seconds: float = 300.0
     owner: Owner = field(default_factory=Owner.of_run)
     attempt: int = 0
+    """Of one owner's drivers, the one with the higher number has the output."""
 
 
 class Workspace:
@@ -49,34 +54,56 @@ class Workspace:
         fence: Fence,
         stages: Stages,
         exits: ExitStack,
+        *,
+        log_uri: str = "",
     ) -> None:
         self.job, self.settings, self.output, self.fence, self.stages = job, settings, output, fence, stages
         self.spec_digest = spec_digest(job)
+        self.log_uri = log_uri
         self._exits = exits
 
     @cached_property
-    def machine(self) -> Machine:
-        """What there is to work with."""
-        from afray.driver.machine import find_machine
+    def slots(self) -> tuple[Slot, ...]:
+        """Room for workers: that of the job's pods, else what this machine has."""
+        if self.settings.groups:
+            return tuple(slot for group in self.settings.groups for slot in group.slots)
+        from afray.driver.machine import local_slots
 
-        return find_machine(self.settings.workers)
+        return local_slots(self.settings.workers)
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether there are workers that were given a GPU: then they do what needs one, and nobody else does."""
+        return any(slot.gpus for slot in self.slots)
 
     @cached_property
     def ray(self) -> ExitStack:
         """A Ray session until the run ends, and what must end before it."""
         from afray.runtime.session import ray_session
 
-        self._exits.enter_context(ray_session(self.machine.workers))
+        self._exits.enter_context(ray_session(len(self.slots)))
+        if self.settings.groups:
+            self._await_pods(self.settings.groups)
         return self._exits.enter_context(ExitStack())
+
+    def _await_pods(self, groups: tuple[WorkerGroup, ...]) -> None:
+        from afray.runtime.nodes import await_pods
+
+        pods = sum(group.pods for group in groups)
+        with self.stages.stage("workers", total=pods, unit="pods") as (bar, _):
+            await_pods(
+                groups,
+                patience_seconds=self.settings.patience_seconds,
+                tell=lambda joined: bar.update(joined, pods, f"waiting for workers {joined}/{pods}"),
+            )
+            bar.update(pods, pods)
 
     @cached_property
     def crew(self) -> Crew:
         """The workers, started on first use: a run that finds all its work done needs none."""
-        from afray.runtime.crew import Crew, Placement
+        from afray.runtime.crew import Crew
 
-        placement = Placement(gpus=1.0 if self.machine.has_gpus else 0.0)
-        lease = self.settings.lease_seconds
-        return self.ray.enter_context(Crew(self.machine.workers, placement=placement, lease_seconds=lease))
+        return self.ray.enter_context(Crew(self.slots, lease_seconds=self.settings.lease_seconds))
 
     def release_crew(self) -> None:
         """Let the workers go, so that what they held is free for others; the next use of `crew` starts new ones."""
@@ -115,4 +142,5 @@ def opened(
         ownership = Ownership.acquire(output, settings.owner, spec_digest(job), attempt=settings.attempt)
         exits.enter_context(ownership)
         logbook = exits.enter_context(logging_to(output, ownership.epoch))
-        yield Workspace(job, settings, output, ownership.fence, Stages(display, logbook.save), exits)
+        stages = Stages(display, logbook.save)
+        yield Workspace(job, settings, output, ownership.fence, stages, exits, log_uri=logbook.uri)

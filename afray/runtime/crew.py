@@ -8,11 +8,15 @@
 
 A worker that dies before its first task is replaced too, but not for ever: ATTEMPTS times per seat without a success.
 
+A lease is a task that shows how it gets on; one that stands still for `lease_seconds` is taken back, and the worker
+that sits on it killed: a stopped process or an endless read would hold it for ever.
+
 Tasks are pure or commit by create-if-absent, so running one twice is harmless. Results come back in task order.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections import deque
@@ -24,7 +28,8 @@ import ray
 from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
 from afray.errors import Retryable
-from afray.runtime.worker import PULSE, WorkerActor
+from afray.runtime.slots import Slot
+from afray.runtime.worker import PULSE, Pulse, WorkerActor
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +37,10 @@ HELP = "Give workers more memory, or find what kills them in the worker's log."
 ATTEMPTS = 4
 """Workers a task may outlive; a row that kills every decoder must not kill them for ever."""
 POLL_SECONDS = 1.0
+FIRST_MOVE_SECONDS = 120.0
+"""A lease may stand still that long at its start: a new worker imports libraries and loads a model."""
 LOST = (RayActorError, OutOfMemoryError, NodeDiedError, ObjectLostError)
 """What Ray raises when a worker, its machine, or a result that lay there is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """What one worker asks Ray for."""
-
-    cpus: float = 1.0
-    gpus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,31 +52,41 @@ class Task:
     args: tuple[Any, ...] = ()
     is_leased: bool = False
     """The task reports its own progress, so standing still means that it hangs."""
+    needs_gpu: bool = False
+    """Only for workers that have one."""
 
 
 @dataclass(slots=True, eq=False)
 class _Seat:
     """One place in the crew; its actor changes when it dies."""
 
+    slot: Slot
     actor: Any
     hello: Any
     """Reference that is ready once the actor answers; None from then on."""
     task: int | None = None
-    pulse: Any = None
+    call: int = 0
+    asked: Any = None
+    """Reference to the pulse that was asked for."""
+    pulse: Pulse | None = None
+    """The last one of this call; None until it first moves."""
     advanced: float = field(default_factory=time.monotonic)
-    rows: int = 0
+
+    def begin(self, task: int, call: int) -> None:
+        """Take a task in hand."""
+        self.task, self.call, self.pulse, self.advanced = task, call, None, time.monotonic()
 
 
 class Crew:
-    """`size` actors; use as a context manager."""
+    """One actor per slot; use as a context manager."""
 
-    def __init__(self, size: int, *, placement: Placement | None = None, lease_seconds: float = 300.0) -> None:
-        self._placement = placement or Placement()
+    def __init__(self, slots: Sequence[Slot], *, lease_seconds: float = 300.0) -> None:
         self.lease_seconds = lease_seconds
         self.replaced = 0
         self.failed_starts = 0
         """In a row, over all seats."""
-        self.seats = [self._hire() for _ in range(size)]
+        self.calls = itertools.count(1)
+        self.seats = [_hire(slot) for slot in slots]
 
     def __enter__(self) -> Crew:
         return self
@@ -110,17 +119,24 @@ class Crew:
         """
         return _Run(self, tasks, keep, on_done, on_rows).to_the_end()
 
-    def _hire(self) -> _Seat:
-        actor = WorkerActor.options(num_cpus=self._placement.cpus, num_gpus=self._placement.gpus).remote()
-        return _Seat(actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
-
     def replace(self, seat: _Seat, why: str, *, level: int = logging.WARNING) -> None:
         """Put a new actor on a seat whose actor is lost."""
         log.log(level, "worker lost (%s), starting another", why)
         self.replaced += 1
         ray.kill(seat.actor)
-        fresh = self._hire()
-        seat.actor, seat.hello, seat.task, seat.pulse, seat.rows = fresh.actor, fresh.hello, None, None, 0
+        fresh = _hire(seat.slot)
+        seat.actor, seat.hello, seat.task, seat.asked, seat.pulse = fresh.actor, fresh.hello, None, None, None
+
+
+def _hire(slot: Slot) -> _Seat:
+    actor = WorkerActor.options(
+        num_cpus=slot.cpus,
+        num_gpus=slot.gpus,
+        label_selector=slot.labels or None,
+        # Where a node has room for more than its slots, a group's workers would crowd on the first one.
+        scheduling_strategy="SPREAD" if slot.group else "DEFAULT",
+    ).remote(slot.threads)
+    return _Seat(slot=slot, actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
 
 
 class _Run:
@@ -155,15 +171,19 @@ class _Run:
 
     def _assign(self) -> None:
         for seat in self._crew.seats:
-            if not self._pending:
-                return
             if seat.hello is None and seat.task is None:
-                self._start(seat, self._pending.popleft())
+                number = next((number for number in self._pending if self._suits(number, seat.slot)), None)
+                if number is not None:
+                    self._pending.remove(number)
+                    self._start(seat, number)
+
+    def _suits(self, number: int, slot: Slot) -> bool:
+        return slot.gpus > 0 or not self._tasks[number].needs_gpu
 
     def _start(self, seat: _Seat, number: int) -> None:
         task = self._tasks[number]
-        seat.task, seat.advanced, seat.rows = number, time.monotonic(), 0
-        done, value = seat.actor.call.options(num_returns=2).remote(task.function, *task.args)
+        seat.begin(number, next(self._crew.calls))
+        done, value = seat.actor.call.options(num_returns=2).remote(seat.call, task.function, *task.args)
         self._running[done] = (seat, value)
 
     def _collect(self) -> None:
@@ -223,27 +243,30 @@ class _Run:
             if number is None or not self._tasks[number].is_leased:
                 continue
             self._read_pulse(seat)
-            if time.monotonic() - seat.advanced > self._crew.lease_seconds:
+            limit = self._crew.lease_seconds
+            if seat.pulse is None:
+                limit = max(limit, FIRST_MOVE_SECONDS)
+            if time.monotonic() - seat.advanced > limit:
                 del self._running[reference]
-                self._lose(seat, number, f"no progress for {self._crew.lease_seconds:.0f} s")
+                self._lose(seat, number, f"no progress for {limit:.0f} s")
         if self._on_rows is not None:
-            self._on_rows(sum(seat.rows for seat, _ in self._running.values()))
+            self._on_rows(sum(seat.pulse.rows for seat, _ in self._running.values() if seat.pulse))
 
     def _read_pulse(self, seat: _Seat) -> None:
-        if seat.pulse is None:
-            seat.pulse = seat.actor.rows_done.options(concurrency_group=PULSE).remote()
+        if seat.asked is None:
+            seat.asked = seat.actor.pulse.options(concurrency_group=PULSE).remote()
             return
-        ready, _ = ray.wait([seat.pulse], timeout=0)
+        ready, _ = ray.wait([seat.asked], timeout=0)
         if not ready:
             return
         try:
-            rows = int(ray.get(seat.pulse))
+            pulse: Pulse = ray.get(seat.asked)
         except LOST:
             return  # the task's own reference reports the death
         finally:
-            seat.pulse = None
-        if rows != seat.rows:
-            seat.rows, seat.advanced = rows, time.monotonic()
+            seat.asked = None
+        if pulse.call == seat.call and (pulse.rows or pulse.moves) and pulse != seat.pulse:
+            seat.pulse, seat.advanced = pulse, time.monotonic()
 
     def _abandon(self) -> None:
         """After an error no task of this run may still work when the next run starts."""

@@ -14,19 +14,27 @@ from pydantic import JsonValue
 from afray.api.embedding import EmbeddingSpec
 from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
 from afray.embedding.determinism import pin_threads
-from afray.embedding.encoders import Encoder, fingerprint_embeddings, load_encoder
+from afray.embedding.encoders import (
+    Encoder,
+    available_devices,
+    choose_device,
+    fingerprint_embeddings,
+    load_encoder,
+)
 from afray.embedding.engine import embed_rows
 from afray.embedding.given import accept_vectors
 from afray.embedding.rules import DecodeRules, parse_background
 from afray.pool.manifest import PoolIndex
 from afray.pool.readers import open_rows, read_vectors
+from afray.pool.rows import RowReader
 from afray.runtime.vectors import ROWS, VECTORS, pack
 from afray.runtime.worker import WorkerContext
 from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.store import Store
 
 DECODE_THREADS = 8
-"""Per worker. Decoding takes turns with the model on its CPU; what runs side by side is waiting for the store."""
+"""Per worker, or one per CPU of its own if those are more. Where decoding takes turns with the model on one CPU, what
+runs side by side is waiting for the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +63,7 @@ class EmbedPlan:
         """How bytes become pixels."""
         return DecodeRules(
             image_size=self.embedding.image_size,
-            pixel_range=self.decode.pixel_range,
+            pixel_range=self.decode.pixel_range or "dtype",
             background=parse_background(self.decode.background),
             max_pixels=self.decode.max_pixels,
         )
@@ -85,6 +93,11 @@ def describe_encoder(context: WorkerContext, plan: EmbedPlan) -> EncoderFacts:
     )
 
 
+def require_gpu(_: WorkerContext, embedding: EmbeddingSpec) -> None:
+    """Task for a worker that was given a GPU. Raises EnvironmentFault if torch sees none, and the spec wants it."""
+    choose_device(embedding.device, available_devices(), expects_gpu=True)
+
+
 def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, output: Store, fence: Fence) -> Commit:
     """Task: embed one part of the index and commit it as `name`."""
     part = plan.index.read_part(number)
@@ -94,6 +107,7 @@ def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, 
         device = "given"
     else:
         vectors, table, device = embed_pixels(context, plan, part)
+    context.move()
     facts: dict[str, JsonValue] = {"rows": len(part), "dim": int(vectors.shape[1]), "device": device}
     payload = {VECTORS: pack(vectors), ROWS: _table_bytes(table)}
     return commit(output, name, payload, facts, fence=fence)
@@ -102,22 +116,37 @@ def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, 
 def embed_pixels(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> tuple[NDArray[np.float32], pa.Table, str]:
     """Vectors and facts of rows of the index, and the class of the device that computed them."""
     encoder = _encoder(context, plan)
+    context.move()
 
     def report(done: int) -> None:
         context.rows_done = done
 
-    reader = open_rows(plan.pool, plan.source, part)
+    reader = _ShownReader(open_rows(plan.pool, plan.source, part), context)
     rows = embed_rows(
         encoder,
         part,
         reader,
         plan.rules,
         batch_size=plan.embedding.batch_size,
-        threads=DECODE_THREADS,
+        threads=max(DECODE_THREADS, context.threads),
         rejects_zero_vectors=plan.rejects_zero_vectors,
         progress=report,
     )
     return rows.vectors, rows.table, encoder.device_class
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownReader:
+    """A reader whose every row shows that the worker gets on: in a slow store a batch may take minutes."""
+
+    reader: RowReader
+    context: WorkerContext
+
+    def read(self, position: int) -> bytes:
+        try:
+            return self.reader.read(position)
+        finally:
+            self.context.move()
 
 
 def embed_batch(context: WorkerContext, plan: EmbedPlan, number: int, batch: int) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ import ray
 
 from afray.errors import Retryable
 
+ADDRESS = "RAY_ADDRESS"
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 512 * 2**20
 """Only centres and assignments pass through the object store; pixels and vectors never do."""
@@ -34,9 +35,9 @@ def ray_session(workers: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    if address := os.environ.get("RAY_ADDRESS"):
-        _require_answer(address)
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    if address := os.environ.get(ADDRESS):
+        _require_answer(address, "Correct it, or unset it to run on this machine alone")
+        _connect(address)
     else:
         ray.init(
             address="local",
@@ -52,7 +53,26 @@ def ray_session(workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def _require_answer(address: str) -> None:
+@contextmanager
+def cluster_session() -> Iterator[None]:
+    """The Ray cluster whose head this process runs on. Raises Retryable if none answers."""
+    address = os.environ.get(ADDRESS, "auto")
+    _require_answer(address, "The head's log says why; the next attempt gets another head")
+    _connect(address)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise Retryable(f"{ADDRESS} {address}: no Ray cluster to work in ({str(error).strip()})") from None
+
+
+def _require_answer(address: str, remedy: str) -> None:
     """Raise Retryable if nothing listens at a `host:port`; Ray itself would try for many minutes."""
     host, _, port = address.rpartition(":")
     if "/" in host or not port.isdecimal():
@@ -60,7 +80,4 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
     except OSError as error:
-        raise Retryable(
-            f"RAY_ADDRESS {address}: no Ray cluster answers there ({error}). Correct it, or unset it to run on this "
-            "machine alone"
-        ) from None
+        raise Retryable(f"{ADDRESS} {address}: no Ray cluster answers there ({error}). {remedy}") from None

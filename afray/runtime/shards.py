@@ -135,11 +135,11 @@ def _run_map(
     context: WorkerContext, source: list[Any], step: Callable[..., Any], start: int, stop: int, *args: Any
 ) -> Any:
     shard = Shard(start, _open(context, source).rows(start, stop))
-    with threadpool_limits(1):
+    with threadpool_limits(context.threads):
         return step(shard, *map(_receive, args))
 
 
 def _run_each(context: WorkerContext, source: list[Any], step: Callable[..., Any], task: Any, *args: Any) -> Any:
     features = _open(context, source)
-    with threadpool_limits(1):
+    with threadpool_limits(context.threads):
         return step(features, task, *map(_receive, args))

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 # Read by Ray Train when it is imported, and handed on to its processes.
@@ -27,6 +27,7 @@ from ray.train.torch import TorchTrainer
 from afray.errors import AfrayError, Retryable
 from afray.evaluation.finetune import FinetuneResult, Report
 from afray.evaluation.labels import require_two_classes
+from afray.runtime.slots import Slot
 from afray.runtime.store_files import filesystem
 from afray.runtime.training_worker import Assignment, TrainingJob, read_progress, read_state, train
 from afray.storage.store import Store
@@ -45,11 +46,10 @@ FOLDER = "finetune"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingWorkers:
-    """What Ray is asked for: `replicas` workers of so many CPUs and GPUs each. All of it must be free."""
+    """What Ray is asked for: a slot for each of `replicas` workers. All of it must be free."""
 
     replicas: int = 1
-    cpus: float = 1.0
-    gpus: float = 0.0
+    slot: Slot = field(default_factory=Slot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,14 +76,15 @@ def finetune(
     MAX_FAILURES workers were lost.
     """
     require_two_classes(job.selected.labels)
-    folder = output.child(f"{FOLDER}/{name}")
+    folder, slot = output.child(f"{FOLDER}/{name}"), workers.slot
     trainer = TorchTrainer(
         train,
-        train_loop_config={"assignment": Assignment(job=job, folder=folder, threads=max(1, int(workers.cpus)))},
+        train_loop_config={"assignment": Assignment(job=job, folder=folder, threads=slot.threads)},
         scaling_config=ScalingConfig(
             num_workers=workers.replicas,
-            use_gpu=workers.gpus > 0,
-            resources_per_worker={"CPU": workers.cpus} | ({"GPU": workers.gpus} if workers.gpus else {}),
+            use_gpu=slot.gpus > 0,
+            resources_per_worker={"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {}),
+            label_selector=slot.labels or None,
         ),
         run_config=RunConfig(
             name="run",

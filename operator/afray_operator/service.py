@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from afray_operator.telling import Teller
 from afray_operator.watching import Watches, make_registry, make_settings
 from afray_operator.workqueue import WorkQueue
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
@@ -32,8 +35,12 @@ class OperatorSettings:
     port: int = 8080
 
 
+class Stopped(Exception):
+    """The process was told to stop while it led."""
+
+
 async def run_operator(settings: OperatorSettings) -> None:
-    """Run until cancelled. Raises LostLease if another operator took over: the process should end."""
+    """Run until cancelled, or told to stop. Raises LostLease, in a group, if another operator may have taken over."""
     async with connected() as client:
         api = Api(client)
         leadership = Leadership(api, settings.lease)
@@ -49,6 +56,8 @@ async def run_operator(settings: OperatorSettings) -> None:
                 teller = Teller(api, leadership, metrics, settings.lease.identity)
                 reconciler = Reconciler(watches, actor, teller, metrics)
                 await leadership.run(lambda: _lead(settings, watches, reconciler))
+            except* Stopped:
+                log.info("stopped")
             finally:
                 measuring.cancel()
                 await leadership.release()
@@ -71,7 +80,7 @@ async def _watch(settings: OperatorSettings, watches: Watches) -> None:
         namespaces=settings.namespaces,
         clusterwide=not settings.namespaces,
     )
-    raise RuntimeError("the watches ended")
+    raise Stopped("told to stop")  # kopf listens for signals itself; an error would have been raised
 
 
 def _signs(settings: OperatorSettings, watches: Watches, lag: LoopLag) -> Signs:

@@ -11,6 +11,7 @@ import ray
 
 from afray.errors import PoolError, Retryable
 from afray.runtime.crew import ATTEMPTS, Crew, Task
+from afray.runtime.slots import Slot
 from afray.runtime.worker import WorkerContext
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
@@ -69,14 +70,14 @@ def numbered(function: object, count: int, *args: object) -> list[Task]:
 
 def test_results_come_in_task_order_whoever_finishes_first() -> None:
     finished: list[int] = []
-    with Crew(2) as crew:
+    with Crew([Slot()] * 2) as crew:
         results = crew.run(numbered(square, 20), on_done=lambda number, _: finished.append(number))
     assert results == [n * n for n in range(20)]
     assert sorted(finished) == list(range(20))
 
 
 def test_a_task_whose_worker_dies_runs_again_on_a_new_one(tmp_path: Path) -> None:
-    with Crew(2) as crew:
+    with Crew([Slot()] * 2) as crew:
         before = crew.pids
         assert crew.run(numbered(die_once, 8, str(tmp_path / "mark"))) == list(range(8))
         assert crew.replaced == 1
@@ -84,7 +85,7 @@ def test_a_task_whose_worker_dies_runs_again_on_a_new_one(tmp_path: Path) -> Non
 
 
 def test_a_worker_killed_from_outside_is_replaced_too(tmp_path: Path) -> None:
-    with Crew(2) as crew:
+    with Crew([Slot()] * 2) as crew:
         victim = crew.pids[0]
         killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
         killer.start()
@@ -95,19 +96,19 @@ def test_a_worker_killed_from_outside_is_replaced_too(tmp_path: Path) -> None:
 
 
 def test_a_task_that_kills_every_worker_ends_the_run_with_its_name() -> None:
-    with Crew(1) as crew, pytest.raises(Retryable, match=f"shard 12: {ATTEMPTS} workers in a row"):
+    with Crew([Slot()]) as crew, pytest.raises(Retryable, match=f"shard 12: {ATTEMPTS} workers in a row"):
         crew.run([Task(name="shard 12", function=always_die)])
 
 
 def test_an_error_of_a_task_arrives_as_it_was_raised() -> None:
-    with Crew(2) as crew:
+    with Crew([Slot()] * 2) as crew:
         with pytest.raises(PoolError, match="row 1 is wrong; mend it"):
             crew.run(numbered(refuse, 4))
         assert crew.run(numbered(square, 3)) == [0, 1, 4]
 
 
 def test_a_lease_without_progress_is_taken_back(tmp_path: Path) -> None:
-    with Crew(1, lease_seconds=2.0) as crew:
+    with Crew([Slot()], lease_seconds=2.0) as crew:
         task = Task(name="shard 0", function=hang_once, args=(str(tmp_path / "mark"),), is_leased=True)
         assert crew.run([task]) == ["done"]
         assert crew.replaced == 1
@@ -115,7 +116,7 @@ def test_a_lease_without_progress_is_taken_back(tmp_path: Path) -> None:
 
 def test_a_lease_with_progress_may_last_longer_than_its_limit() -> None:
     seen: list[int] = []
-    with Crew(1, lease_seconds=6.0) as crew:
+    with Crew([Slot()], lease_seconds=6.0) as crew:
         task = Task(name="shard 0", function=advance, args=(20,), is_leased=True)
         assert crew.run([task], on_rows=seen.append) == [20]
         assert crew.replaced == 0
@@ -123,12 +124,12 @@ def test_a_lease_with_progress_may_last_longer_than_its_limit() -> None:
 
 
 def test_what_is_expensive_to_make_is_made_once_per_worker() -> None:
-    with Crew(1) as crew:
+    with Crew([Slot()]) as crew:
         assert crew.run([Task(name="count", function=count_calls) for _ in range(3)]) == [[1], [1, 1], [1, 1, 1]]
 
 
 def test_kept_results_stay_in_the_object_store() -> None:
-    with Crew(1) as crew:
+    with Crew([Slot()]) as crew:
         (reference,) = crew.run([Task(name="square", function=square, args=(5,))], keep=True)
         assert isinstance(reference, ray.ObjectRef)
         assert ray.get(reference) == 25

@@ -79,7 +79,7 @@ def test_a_missing_variable_is_named(told: DriverEnvironment, name: str) -> None
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "²", "1000000", " 1"])
 def test_an_attempt_is_a_number_from_1(told: DriverEnvironment, text: str) -> None:
-    with pytest.raises(EnvironmentFault, match="SELECTION_ATTEMPT is .* not a number from 1"):
+    with pytest.raises(EnvironmentFault, match=r"SELECTION_ATTEMPT is .* not a number from 1"):
         DriverEnvironment.from_variables({**told.to_variables(), "SELECTION_ATTEMPT": text})
 
 

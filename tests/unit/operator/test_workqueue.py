@@ -122,13 +122,13 @@ def test_a_failing_key_waits_longer_each_time_and_is_forgiven_when_it_works(capl
         waits = []
         for _ in range(12):
             queue.add("a")
-            await working(queue, handle, seconds=0.005)
+            await working(queue, handle, seconds=0.05)
             waits.append(queue._due["a"] - clock.now)
             clock.now += 10_000
         assert all(later > earlier for earlier, later in itertools.pairwise(waits))
         assert max(waits) <= workqueue.LONGEST_DELAY * 1.2
         failing = False
-        await working(queue, handle, seconds=0.005)
+        await working(queue, handle, seconds=0.05)
         assert queue._failures == {}
 
     with caplog.at_level(logging.CRITICAL):
