@@ -1,0 +1,123 @@
+"""The operator under load, on a real API server: 1,000 jobs at once, held in a queue.
+
+    benchmarks/operator_load.py [--json bars.json]
+
+Time until all are accepted, writes per job, memory, CPU at rest; and whether a job costs more where there are more of
+them. The API server and etcd share the machine, so times are compared with those of fewer jobs in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import harness
+from harness import Bar, at_least, at_most
+from helpers import selection_jobs
+from helpers.operator_process import OperatorProcess, apply_own_crd
+from kubernetes import client, config
+from testbed.apiserver import ApiServer, running_api_server
+from testbed.crds import apply_crds
+
+JOBS = ("afray.dev", "v1alpha1", "default", "selectionjobs")
+FEW, MANY = 100, 1000
+REST_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one number of jobs cost. Seconds, bytes, counts."""
+
+    jobs: int
+    created: float
+    accepted: float
+    cpu: float
+    resident: int
+    writes: float
+    """Per job, until queued."""
+    writes_at_rest: float
+    cpu_at_rest: float
+    """Share of a core."""
+
+
+def make(number: int) -> dict[str, Any]:
+    """A job that waits in a queue for ever: no Kueue runs here."""
+    return selection_jobs.make_manifest("default", f"job-{number}", output={"uri": f"s3://plant/out/{number}"})
+
+
+def take(jobs: int) -> Load:
+    """Measure one number of jobs on an API server of its own."""
+    with running_api_server() as server, operating(server) as (operator, api):
+        cpu, started = operator.cpu_seconds, time.perf_counter()
+        with ThreadPoolExecutor(8) as hands:
+            list(hands.map(lambda number: api.create_namespaced_custom_object(*JOBS, make(number)), range(jobs)))
+        created = time.perf_counter() - started
+        _await(api, "QuotaReserved", jobs)
+        accepted, busy = time.perf_counter() - started, operator.cpu_seconds - cpu
+        time.sleep(5)
+        writes, cpu = operator.metric("afray_operator_api_writes_total"), operator.cpu_seconds
+        time.sleep(REST_SECONDS)
+        return Load(
+            jobs=jobs,
+            created=created,
+            accepted=accepted,
+            cpu=busy,
+            resident=operator.resident_bytes,
+            writes=writes / jobs,
+            writes_at_rest=operator.metric("afray_operator_api_writes_total") - writes,
+            cpu_at_rest=(operator.cpu_seconds - cpu) / REST_SECONDS,
+        )
+
+
+@contextmanager
+def operating(server: ApiServer) -> Iterator[tuple[OperatorProcess, client.CustomObjectsApi]]:
+    """An operator on the server, and a client."""
+    apply_crds(server.kubectl)
+    apply_own_crd(server.kubectl)
+    operator = OperatorProcess.start(server.kubeconfig)
+    try:
+        operator.await_leading()
+        yield operator, client.CustomObjectsApi(config.new_client_from_config(str(server.kubeconfig)))
+    finally:
+        operator.stop()
+
+
+def _await(api: client.CustomObjectsApi, condition: str, jobs: int) -> None:
+    while True:
+        found: list[dict[str, Any]] = api.list_namespaced_custom_object(*JOBS)["items"]
+        kinds = [{one["type"] for one in (job.get("status") or {}).get("conditions", ())} for job in found]
+        if sum(condition in each for each in kinds) == jobs:
+            return
+        time.sleep(0.5)
+
+
+def bars(few: Load, many: Load) -> list[Bar]:
+    """The claims."""
+    per_job = (many.accepted / many.jobs) / (few.accepted / few.jobs)
+    cpu_per_job = (many.cpu / many.jobs) / (few.cpu / few.jobs)
+    return [
+        at_most(f"time per job until queued, {MANY} jobs over {FEW}", per_job, 1.5),
+        at_most(f"operator CPU per job, {MANY} jobs over {FEW}", cpu_per_job, 1.5),
+        at_most("writes per job until QuotaReserved=False", many.writes, 12),
+        at_most(f"writes in {REST_SECONDS:.0f} s while nothing changes", many.writes_at_rest, 0),
+        at_most(f"resident MB at {MANY} jobs", many.resident / 1e6, 250),
+        at_most("share of a core at rest", many.cpu_at_rest, 0.02),
+        at_least("jobs accepted per second", many.jobs / many.accepted, 1),
+    ]
+
+
+def main() -> int:
+    options = harness.arguments(__doc__)
+    loads = [take(jobs) for jobs in (FEW, MANY)]
+    for load in loads:
+        print(json.dumps(asdict(load)))
+    return harness.conclude("Operator", bars(*loads), options.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,179 @@
+"""Between a client and a real API server: passes everything on, and does harm at the request that a test names.
+
+Plain HTTP towards the client, so a kubeconfig without certificates leads to it; TLS with the administrator's token
+towards the server. Watches stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+HOP_HEADERS = frozenset({"host", "connection", "transfer-encoding", "content-length", "content-encoding", "te"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request on its way."""
+
+    number: int
+    """Of the writes, from 1; 0 for reads."""
+    method: str
+    path: str
+    query: str
+
+    @property
+    def is_lease(self) -> bool:
+        """The heartbeat of leadership: it writes all the time."""
+        return "/leases" in self.path
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+Harm = Callable[[Request], Awaitable[web.StreamResponse | None]]
+"""Called for a request; an answer of its own stands in for the server's."""
+
+
+async def no_harm(_: Request) -> None:
+    """Let it pass."""
+
+
+@dataclass(slots=True)
+class ApiProxy:
+    """A running proxy. `before` is asked when a request comes, `after` when the server has answered it."""
+
+    kubeconfig: Path
+    before: Harm = no_harm
+    after: Harm = no_harm
+    writes: list[Request] = field(default_factory=list)
+    _server: str = ""
+    _headers: dict[str, str] = field(default_factory=dict)
+    _tls: ssl.SSLContext | None = None
+    _watches: set[web.Request] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Break every watch that is open."""
+        for request in tuple(self._watches):
+            if request.transport is not None:
+                self._loop_of(request).call_soon_threadsafe(request.transport.abort)
+
+    @staticmethod
+    def _loop_of(request: web.Request) -> asyncio.AbstractEventLoop:
+        loop: asyncio.AbstractEventLoop = request.app["loop"]
+        return loop
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Pass one request on."""
+        passing = self._note(request)
+        if (own := await self.before(passing)) is not None:
+            return own
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
+        session: aiohttp.ClientSession = request.app["session"]
+        async with session.request(
+            request.method,
+            self._server + request.raw_path,
+            data=await request.read(),
+            headers={**headers, **self._headers},
+            ssl=self._tls or True,
+            allow_redirects=False,
+        ) as answer:
+            if "watch=true" in request.query_string or "watch=1" in request.query_string:
+                self._watches.add(request)
+                try:
+                    return await _stream(request, answer)
+                finally:
+                    self._watches.discard(request)
+            body = await answer.read()
+            if (own := await self.after(passing)) is not None:
+                return own
+            return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+    def _note(self, request: web.Request) -> Request:
+        passing = Request(0, request.method, request.path, request.query_string)
+        if request.method not in WRITES or passing.is_lease or "dryRun" in request.query_string:
+            return passing
+        counted = Request(len(self.writes) + 1, request.method, request.path, request.query_string)
+        self.writes.append(counted)
+        return counted
+
+
+async def _stream(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    streamed = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+    await streamed.prepare(request)
+    try:
+        async for chunk in answer.content.iter_any():
+            await streamed.write(chunk)
+    except (ConnectionError, aiohttp.ClientError):
+        pass  # the watcher, or the server, is gone
+    return streamed
+
+
+@contextmanager
+def proxied(kubeconfig: Path, folder: Path) -> Iterator[ApiProxy]:
+    """Run a proxy to the server of a kubeconfig; its own kubeconfig is written into `folder`."""
+    proxy = ApiProxy(folder / "proxy.kubeconfig")
+    _point_at_server(proxy, yaml.safe_load(kubeconfig.read_text()))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    runner, port = asyncio.run_coroutine_threadsafe(_serve(proxy), loop).result(10)
+    _write_kubeconfig(proxy.kubeconfig, port)
+    try:
+        yield proxy
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+async def _serve(proxy: ApiProxy) -> tuple[web.AppRunner, int]:
+    app = web.Application(client_max_size=2**24)
+
+    async def session(app: web.Application) -> Any:
+        app["loop"] = asyncio.get_running_loop()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True) as opened:
+            app["session"] = opened
+            yield
+
+    app.cleanup_ctx.append(session)
+    app.router.add_route("*", "/{path:.*}", proxy.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    return runner, runner.addresses[0][1]
+
+
+def _point_at_server(proxy: ApiProxy, content: dict[str, Any]) -> None:
+    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+    proxy._server = cluster["server"]
+    proxy._headers = {"Authorization": f"Bearer {user['token']}"}
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    proxy._tls = ssl.create_default_context(cadata=authority)
+
+
+def _write_kubeconfig(path: Path, port: int) -> None:
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "nobody", "user": {"token": "unused"}}],
+        "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "nobody"}}],
+        "current-context": "proxy",
+    }
+    path.write_text(json.dumps(content))

@@ -1,0 +1,120 @@
+"""The operator as a process of its own: started, killed, stopped a while, asked for its metrics."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.repository import ROOT
+from testbed.kubectl import FIELD_MANAGER, Kubectl
+from testbed.ports import HeldPort
+
+CRD = ROOT / "crds" / "selectionjobs.afray.dev.yaml"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(slots=True)
+class OperatorProcess:
+    """A running operator."""
+
+    port: HeldPort
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, kubeconfig: Path, *options: str, log: Path | None = None) -> OperatorProcess:
+        """Start it. `log` takes what it says; else that goes where ours goes."""
+        port = HeldPort.hold()
+        command = [str(Path(sys.executable).parent / "afray-operator"), f"--port={port.number}", *options]
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        if log is None:
+            return cls(port, subprocess.Popen(command, env=environment))
+        with log.open("ab") as said:
+            return cls(port, subprocess.Popen(command, env=environment, stdout=said, stderr=said))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def page(self, path: str) -> str:
+        """One of /metrics, /healthz, /readyz. Raises OSError if nobody answers, or with 503."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port.number}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def metric(self, name: str) -> float:
+        """Sum of a metric's series."""
+        lines = self.page("/metrics").splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(rf"{name}(\{{|\s)", line))
+
+    def await_leading(self, seconds: float = 60) -> None:
+        """Wait until it leads and has listed everything."""
+        await_that(lambda: self.metric("afray_operator_resync_timestamp_seconds") > 0, seconds)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def resident_bytes(self) -> int:
+        """Resident memory."""
+        (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        return int(kilobytes) * 1024
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it without a chance to say anything."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it in order, if it still runs."""
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.port.release()
+
+
+@contextmanager
+def operating(kubeconfig: Path, *options: str, log: Path | None = None) -> Iterator[OperatorProcess]:
+    """Run an operator that leads."""
+    operator = OperatorProcess.start(kubeconfig, *options, log=log)
+    try:
+        operator.await_leading()
+        yield operator
+    finally:
+        operator.stop()
+
+
+def apply_own_crd(kubectl: Kubectl) -> None:
+    """Apply the CRD of SelectionJobs, and wait until the API server serves it."""
+    kubectl("apply", "--server-side", "--field-manager", FIELD_MANAGER, "-f", CRD)
+    kubectl("wait", "crd/selectionjobs.afray.dev", "--for=condition=Established", "--timeout=30s")
+
+
+def await_that(question: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until the answer is yes. Raises AssertionError when time is up; no answer counts as no."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if question():
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not so after {seconds} s")
