@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from afray.api.block import Block
+from afray.api.cel import Checked, Rule, matches
 from afray.api.locations import File
 from afray.api.problems import broken
 from afray.api.texts import Sha256
@@ -17,22 +18,26 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Normalize = Literal["none", "l2", "standardize"]
 PACKAGED_MODELS = ("package:efficientnet-lite0",)
 """Models whose weights are installed with an extra; no hub is asked."""
-_TIMM = re.compile(r"timm/[A-Za-z0-9_]+(\.[A-Za-z0-9_.-]+)?")
+_TIMM = r"timm/[A-Za-z0-9_]+(\.[A-Za-z0-9_.-]+)?"
+KNOWN_MODEL = Rule(
+    rule=matches(f"^({_TIMM}|{'|'.join(PACKAGED_MODELS)})$"),
+    problem="is not a model that afray knows",
+    remedy=f"Write timm/<name>, such as timm/vit_small_patch16_224.dino, or {', '.join(PACKAGED_MODELS)}.",
+)
 
 
 def check_model(model: str) -> str:
     """Return the model's name; raises a broken rule."""
-    if model in PACKAGED_MODELS or _TIMM.fullmatch(model):
+    if model in PACKAGED_MODELS or re.fullmatch(_TIMM, model):
         return model
-    examples = f"timm/<name>, such as timm/vit_small_patch16_224.dino, or {', '.join(PACKAGED_MODELS)}"
     bare = model.rsplit("/", 1)[-1].removeprefix("package:")
     for packaged in PACKAGED_MODELS:
         if bare.replace("_", "-").lower() in packaged:
-            raise broken("", model, "is not a model that afray knows", f"Did you mean {packaged}?")
-    raise broken("", model, "is not a model that afray knows", f"Write {examples}.")
+            raise broken("", model, KNOWN_MODEL.problem, f"Did you mean {packaged}?")
+    raise broken("", model, KNOWN_MODEL.problem, KNOWN_MODEL.remedy)
 
 
-Model = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(check_model)]
+Model = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(check_model), Checked(KNOWN_MODEL)]
 
 
 class WeightsSpec(Block):

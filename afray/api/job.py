@@ -14,7 +14,7 @@ from afray.api.policy import PolicySpec
 from afray.api.pool import EvaluationSpec, PoolSpec
 from afray.api.runtime import RuntimeSpec
 from afray.api.selection import SelectionSpec
-from afray.api.texts import JobName, LabelKey, LabelName, LabelValue
+from afray.api.texts import AnnotationKey, JobName, LabelKey, LabelName, LabelValue
 from afray.api.training import AnnotationsSpec, FinetuneSpec
 
 GROUP: Final = "afray.dev"
@@ -22,6 +22,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "SelectionJob"
 PLURAL: Final = "selectionjobs"
+MOST_KEYS: Final = 10_000
+"""More labels or annotations than fit into an object that an API server keeps."""
 
 
 class Metadata(Block):
@@ -31,11 +33,11 @@ class Metadata(Block):
     """The job's name: a DNS-1035 label of at most 40 characters."""
     namespace: LabelName | None = None
     """The namespace; kubectl's own if left out."""
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=64)] = Field(default_factory=dict)
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=MOST_KEYS)] = Field(default_factory=dict)
     """Labels; kueue.x-k8s.io/queue-name and kueue.x-k8s.io/priority-class reach Kueue from here."""
-    annotations: Annotated[dict[LabelKey, Annotated[str, Field(max_length=262_144)]], Field(max_length=64)] = Field(
-        default_factory=dict
-    )
+    annotations: Annotated[
+        dict[AnnotationKey, Annotated[str, Field(max_length=262_144)]], Field(max_length=MOST_KEYS)
+    ] = Field(default_factory=dict)
     """Annotations; afray reads none."""
 
 

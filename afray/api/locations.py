@@ -10,43 +10,51 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from afray.api import location_rules as rules
+from afray.api.cel import Checked, Rule
+from afray.api.location_rules import SCHEMES
 from afray.api.problems import HIDDEN, broken
 
-BUCKET_SCHEMES = ("s3", "gs", "az")
-SCHEMES = (*BUCKET_SCHEMES, "file")
 LONGEST = 2048
-_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)(?P<rest>.*)", re.DOTALL)
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ANOTHER_SPELLING = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az", "wasbs": "az"}
-_NOT_A_STORE = {"http", "https", "ftp", "hdfs", "hf"}
+_URI = re.compile(rf"(?P<scheme>{rules.SCHEME}):(?P<slashes>/*)(?P<rest>.*)", re.DOTALL)
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 
 
 def check_location(location: str) -> str:
     """Return the location; raises a broken rule for what no store can mean."""
-    if location != location.strip() or not location.isprintable():
-        raise broken("", location, "has blanks at an end or control characters", "Remove them.")
+    if location != location.strip(" ") or any(map(_is_invisible, location)):
+        raise _breaks(rules.BLANKS, location)
     if "${" in location or "{{" in location or location.startswith("$"):
-        raise broken("", location, "is an unfilled template", "Fill the variables in first: afray expands none.")
+        raise _breaks(rules.TEMPLATE, location)
     if uri := _URI.fullmatch(location):
         _check_uri(location, uri["scheme"], uri["slashes"], uri["rest"])
     return location
 
 
+def _breaks(rule: Rule, location: str) -> PydanticCustomError:
+    return broken("", location, rule.problem, rule.remedy)
+
+
+def _is_invisible(character: str) -> bool:
+    return character != " " and unicodedata.category(character) in _INVISIBLE
+
+
 def _check_uri(location: str, scheme: str, slashes: str, rest: str) -> None:
-    known = ", ".join(f"{name}://" for name in SCHEMES)
-    if scheme.lower() in _NOT_A_STORE:
-        raise broken("", _without_user(location), "is not an object store", f"Copy the files to one of: {known}")
+    if scheme.lower() in rules.NOT_A_STORE:
+        raise _breaks(rules.NO_STORE, _without_user(location))
     if len(scheme) == 1:
-        raise broken("", location, "is a Windows path", "Run under WSL or Linux and write /mnt/c/..., or use a store.")
-    right = _ANOTHER_SPELLING.get(scheme.lower(), scheme.lower())
+        raise _breaks(rules.WINDOWS, location)
+    right = rules.OTHER_SPELLINGS.get(scheme.lower(), scheme.lower())
     if right not in SCHEMES:
-        remedy = f"Use {known} or a path; a path with ':' in its first part starts with './'."
+        remedy = rules.UNKNOWN_SCHEME.remedy
         raise broken("", _without_user(location), f"has the unknown scheme {scheme}://", remedy)
     if right != scheme or not slashes.startswith("//"):
         written = f"{right}://{rest}" if right != "file" else f"file:///{rest}"
@@ -60,18 +68,17 @@ def _check_uri(location: str, scheme: str, slashes: str, rest: str) -> None:
 def _check_file(location: str) -> None:
     path = location.removeprefix("file://").removeprefix("localhost")
     if not path.startswith("/"):
-        raise broken("", location, "names a host, not an absolute path", f"Write file:///{path}, or a path alone.")
+        raise broken("", location, rules.FILE_HOST.problem, f"Write file:///{path}, or a path alone.")
 
 
 def _check_bucket(location: str, scheme: str, slashes: str, rest: str) -> None:
-    bucket, _, prefix = rest.partition("/")
+    bucket, _, key = rest.partition("/")
     if "@" in bucket:
-        remedy = "Take them out, and give them by environment (spec.runtime.envFrom on a cluster)."
-        raise broken("", HIDDEN, "carries credentials", remedy)
-    if slashes != "//" or not _BUCKET.fullmatch(bucket):
-        raise broken("", location, "names no bucket", f"Write {scheme}://<bucket>/<prefix>.")
-    if "//" in prefix.strip("/") or {".", ".."} & set(prefix.split("/")):
-        raise broken("", location, "has an empty part, '.' or '..' in its key", "Write the key as the store lists it.")
+        raise _breaks(rules.CREDENTIALS, HIDDEN)
+    if slashes != "//" or not re.fullmatch(rules.BUCKET, bucket):
+        raise broken("", location, rules.NO_BUCKET.problem, f"Write {scheme}://<bucket>/<prefix>.")
+    if key and not re.fullmatch(rules.KEY, key):
+        raise _breaks(rules.ODD_KEY, location)
 
 
 def _without_user(location: str) -> str:
@@ -82,7 +89,7 @@ def _without_user(location: str) -> str:
 def check_file(location: str) -> str:
     """Return the location of one object; raises a broken rule for a folder."""
     if location.endswith("/"):
-        raise broken("", location, "names a folder, and one file is needed", "Write the address of the file.")
+        raise _breaks(rules.FOLDER, location)
     return location
 
 
@@ -92,11 +99,19 @@ def strip_slash(location: str) -> str:
 
 
 Prefix = Annotated[
-    str, Field(min_length=1, max_length=LONGEST), AfterValidator(check_location), AfterValidator(strip_slash)
+    str,
+    Field(min_length=1, max_length=LONGEST),
+    AfterValidator(check_location),
+    AfterValidator(strip_slash),
+    Checked(*rules.EVERY_LOCATION),
 ]
 """The address of everything below it."""
 File = Annotated[
-    str, Field(min_length=1, max_length=LONGEST), AfterValidator(check_location), AfterValidator(check_file)
+    str,
+    Field(min_length=1, max_length=LONGEST),
+    AfterValidator(check_location),
+    AfterValidator(check_file),
+    Checked(*rules.EVERY_LOCATION, rules.FOLDER),
 ]
 """The address of one object."""
 

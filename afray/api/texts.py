@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from afray.api.cel import VALIDATIONS, Rule, matches
 from afray.api.problems import broken
 
 
@@ -28,7 +29,9 @@ class Spelling:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The same rule for an API server."""
-        return {**handler(schema), "pattern": self.pattern, "maxLength": self.longest}
+        rule = Rule(rule=matches(self.pattern), problem=self.problem, remedy=self.remedy)
+        bounds = {"pattern": self.pattern, "maxLength": self.longest}
+        return {**handler(schema), **bounds, VALIDATIONS: [rule.to_schema()]}
 
     def check(self, text: str) -> str:
         """Return the text; raises a broken rule."""
@@ -43,6 +46,9 @@ class Spelling:
         repaired = re.sub("[^a-z0-9]+", "-", text.lower())[: self.longest].strip("-")
         return f" For example: {repaired}" if self._fits(repaired) else ""
 
+
+_DOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_QUALIFIED: Final = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
 JobName = Annotated[
     str,
@@ -77,7 +83,7 @@ GroupName = Annotated[
 ObjectName = Annotated[
     str,
     Spelling(
-        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        pattern=f"^{_DOMAIN}$",
         longest=253,
         problem="is not the name of a Kubernetes object",
         remedy="Use the name as `kubectl get` prints it: lowercase letters, digits, '-' and '.'.",
@@ -87,7 +93,7 @@ ObjectName = Annotated[
 AccountName = Annotated[
     str,
     Spelling(
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$",
+        pattern=f"^({_DOMAIN})?$",
         longest=253,
         problem="is not the name of a ServiceAccount",
         remedy="Use the name as `kubectl get` prints it: lowercase letters, digits, '-' and '.'.",
@@ -167,10 +173,20 @@ SecretKey = Annotated[
 LabelKey = Annotated[
     str,
     Spelling(
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        pattern=rf"^({_DOMAIN}/)?{_QUALIFIED}$",
         longest=317,
         problem="is not a label key",
         remedy="Write name or domain/name, such as kueue.x-k8s.io/queue-name.",
+    ),
+]
+
+AnnotationKey = Annotated[
+    str,
+    Spelling(
+        pattern=rf"^((?i:{_DOMAIN})/)?{_QUALIFIED}$",
+        longest=317,
+        problem="is not the key of an annotation",
+        remedy="Write name or domain/name, such as team.example.com/note.",
     ),
 ]
 
@@ -187,7 +203,7 @@ LabelValue = Annotated[
 ResourceName = Annotated[
     str,
     Spelling(
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        pattern=rf"^({_DOMAIN}/)?{_QUALIFIED}$",
         longest=317,
         problem="is not the name of a resource",
         remedy="Use a name such as cpu, memory, ephemeral-storage or nvidia.com/gpu.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from afray.api import uris
 from afray.api.checks import violation
 from afray.api.job import SelectionJob
+from afray.api.location_rules import PATH
 from afray.api.locations import contains, is_uri
 from afray.api.problems import Problem
 
@@ -47,5 +48,4 @@ def path_instead_of_a_uri(job: SelectionJob) -> Iterator[Problem]:
     """On a cluster a path means something else in every pod."""
     for field, location in uris.locations(job):
         if not is_uri(location):
-            remedy = "Write s3://, gs:// or az://, or file:///path for a volume that every pod mounts there."
-            yield violation(field.removeprefix("spec."), location, "is a path, and a cluster needs a URI", remedy)
+            yield violation(field.removeprefix("spec."), location, PATH.problem, PATH.remedy)

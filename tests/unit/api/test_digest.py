@@ -29,7 +29,8 @@ WITH_EFFECT: list[dict[str, object]] = [
     {"spec.embedding.weights": {"uri": "m.pt", "sha256": "a" * 64}},
     {"spec.embedding.weights": {"uri": "m.pt", "sha256": "b" * 64}},
     {"spec.selection.budget": {"count": 101}},
-    {"spec.selection.budget": {"percent": "0.5"}},
+    {"spec.selection.budget": {"percent": 0.5}},
+    {"spec.pool.decode": {"pixelRange": [0, 4095]}},
     {"spec.selection.method": "random"},
     {"spec.selection.seed": 1},
     {"spec.selection.boundary": {"mode": "released"}},
@@ -53,7 +54,7 @@ def test_what_decides_the_selection_changes_the_digest() -> None:
 
 
 def test_spellings_of_one_percentage_have_one_digest() -> None:
-    spellings = [0.5, "0.5", "0.50"]
+    spellings = [1, 1.0, 10e-1]
     assert len({spec_digest(make_job({"spec.selection.budget": {"percent": value}})) for value in spellings}) == 1
 
 
