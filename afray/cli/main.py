@@ -8,6 +8,7 @@ import typer
 
 from afray import __version__
 from afray.cli.bench import bench
+from afray.cli.cluster import CLUSTER_COMMANDS
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
 from afray.cli.run import run
@@ -26,6 +27,8 @@ app.command()(validate)
 app.command()(verify)
 app.command()(report)
 app.command()(bench)
+for command in CLUSTER_COMMANDS:
+    app.command(rich_help_panel="On a cluster")(command)
 
 
 def _show_version(asked: bool) -> None:

@@ -5,7 +5,6 @@ Nothing of the data plane is imported before a row is wanted, so `--offline` wor
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +19,9 @@ from rich.text import Text
 from afray.api import rules
 from afray.api.digest import spec_digest
 from afray.api.job import SelectionJob
-from afray.api.loading import load, load_text
-from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
 from afray.api.uris import resolve_uris
+from afray.cli.manifests import ManifestArgument, load_manifest
 from afray.cli.output import Output, OutputFormat, OutputOption, console, emit, errors_as_exit_codes, job_name
 from afray.errors import EnvironmentFault
 
@@ -31,21 +29,13 @@ if TYPE_CHECKING:
     from afray.cli.sampling import SampleRow
 
 SAMPLE_ROWS: Final = 8
-STANDARD_INPUT: Final = Path("-")
-
-
-def _require_file(file: Path) -> Path:
-    """Typer's own check of existence refuses `-`."""
-    if file != STANDARD_INPUT and (not file.exists() or file.is_dir()):
-        raise typer.BadParameter(f"{file} is not a file.")
-    return file
 
 
 def validate(
-    file: Annotated[Path, typer.Argument(help="The manifest; - reads stdin.", callback=_require_file)],
+    file: ManifestArgument,
     target: Annotated[
         Target | None,
-        typer.Option("--for", help="Whose rules apply. [default: cluster if spec.runtime is present, else run]"),
+        typer.Option("--for", help="Whose rules apply. Default: cluster if spec.runtime is present, else run."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Check the manifest alone; read no rows.")] = False,
     output: OutputOption = OutputFormat.table,
@@ -56,25 +46,12 @@ def validate(
     manifest, 65 no readable row or an unusable label file, 66 no access.
     """
     with errors_as_exit_codes():
-        job = _load(file, target, output)
+        job = load_manifest(file, target, output)
         chosen = target or rules.default_target(job)
         rows = None if offline else sample_rows(job)
         emit(_describe(job, chosen, rows), output)
         for note in _notes(job, chosen, rows or ()):
             console(stderr=True).print(Text(f"note: {note}"))
-
-
-def _load(file: Path, target: Target | None, form: OutputFormat) -> SelectionJob:
-    """The job; where it is invalid, a program that asked for data gets the problems as data."""
-    try:
-        if file == STANDARD_INPUT:
-            return load_text(sys.stdin.read(), "stdin", target=target)
-        return load(file, target=target)
-    except InvalidManifest as error:
-        if form in (OutputFormat.json, OutputFormat.yaml):
-            problems: list[JsonValue] = [problem.as_json() for problem in error.problems]
-            emit(Output(table="", name="", data={"valid": False, "source": error.source, "problems": problems}), form)
-        raise
 
 
 def sample_rows(job: SelectionJob, count: int = SAMPLE_ROWS) -> tuple[SampleRow, ...]:

@@ -1,0 +1,106 @@
+"""`afray watch`: a job to its end, with its progress and the reasons why it waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from afray.api.conditions import ConditionType
+from afray.cli.durations import TimeoutOption
+from afray.cli.jobs import note, say_result
+from afray.cli.output import OutputFormat, OutputOption, console, emit, errors_as_exit_codes
+from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, NamespaceOption, jobs_of
+from afray.cli.screen import Screen, choose_screen
+from afray.client.faults import JobDeleted, JobFailed, LabelsRefused, StillUnderWay
+from afray.client.records import JobRecord
+from afray.client.story import Ending, duration, ending, news, obstacle, standing, tell
+
+if TYPE_CHECKING:
+    from afray.client.jobs import Jobs
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of shells."""
+
+
+def watch(
+    name: NameArgument,
+    timeout: TimeoutOption = None,
+    namespace: NamespaceOption = None,
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+    form: OutputOption = OutputFormat.table,
+) -> None:
+    """Follow a job to its end: progress, and why it waits, on stderr; the result on stdout.
+
+    Where people have to label the selection first, it ends too, and says how to go on.
+
+    Exit codes: 0 complete, or waiting for labels; 1 failed, 65 its label file is refused, 66 no such job, no permission
+    or deleted meanwhile, 67 no usable cluster, 74 not over in time, or no answer for 10 minutes.
+    """
+    with errors_as_exit_codes():
+        jobs = jobs_of("watch", namespace, context, kubeconfig)
+        try:
+            with choose_screen(console(stderr=True)) as screen:
+                record, end = observe(jobs, name, timeout, screen)
+        except KeyboardInterrupt:
+            note(f"stopped watching; the job goes on. Again: afray watch {name}")
+            raise typer.Exit(INTERRUPTED) from None
+        conclude(record, end, form)
+
+
+def observe(jobs: Jobs, name: str, timeout: float | None, screen: Screen) -> tuple[JobRecord, Ending]:
+    """Show the job until it ends; raises JobDeleted, StillUnderWay, and what `follow` raises."""
+    from afray.client.following import Gone, Lost, Seen, follow
+
+    record: JobRecord | None = None
+    for sighting in follow(jobs, name, seconds=timeout):
+        match sighting:
+            case Seen(now):
+                for line in news(record, now):
+                    screen.tell(line)
+                record = now
+                if (end := ending(now)) is not None:
+                    return now, end
+            case Lost(reason):
+                screen.tell(f"connection lost, trying again: {reason}")
+            case Gone():
+                raise JobDeleted(f"{name} was deleted while it was watched. What it stored stays")
+        if record is not None:
+            screen.show(record)
+    assert record is not None, "what is followed is seen first"
+    raise StillUnderWay(f"{name} has not ended after {duration(timeout or 0)}: {_state(record)}. It goes on by itself")
+
+
+def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
+    """Give the result, and raise JobFailed or LabelsRefused if it is not what was hoped for."""
+    emit(say_result(record), form)
+    match end:
+        case Ending.complete:
+            return
+        case Ending.awaits_labels:
+            note(
+                f"the selection is stored and waits for labels: answer the rows of {record.output.rstrip('/')}/"
+                "selection.csv, name the file in spec.labels of the manifest, and kubectl apply it"
+            )
+        case Ending.labels_refused:
+            raise LabelsRefused(f"{record.name}: {_reason(record, ConditionType.labels_ready)}")
+        case Ending.failed:
+            raise JobFailed(f"{record.name}: {_reason(record, ConditionType.failed)}. {_where_to_look(record)}")
+
+
+def _state(record: JobRecord) -> str:
+    waiting = obstacle(record)
+    return standing(record) + (f", {tell(waiting)}" if waiting else "")
+
+
+def _reason(record: JobRecord, kind: ConditionType) -> str:
+    condition = record.status.condition(kind)
+    assert condition is not None, "by it the ending was found"
+    return tell(condition).rstrip(".")
+
+
+def _where_to_look(record: JobRecord) -> str:
+    attempt = record.status.attempt
+    stored = f"Log: {attempt.last_failure.log_uri}; or: " if attempt and attempt.last_failure else ""
+    return f"{stored}afray logs {record.name} --namespace {record.namespace}"

@@ -1,0 +1,131 @@
+"""What a status says to a person: where the job stands, what changed, why it waits, how it ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum, auto
+
+from afray.api.conditions import ConditionStatus, ConditionType, Phase, Reason
+from afray.api.status import Condition, ProgressStatus
+from afray.client.records import JobRecord
+
+_BLOCKING = (
+    ConditionType.accepted,
+    ConditionType.quota_reserved,
+    ConditionType.cluster_ready,
+    ConditionType.progressing,
+    ConditionType.labels_ready,
+)
+"""What a job needs to go on, in the order in which it needs it."""
+
+_WORKING = (Phase.running, Phase.validating_labels, Phase.finetuning)
+_SLOW = 10.0
+"""Units per second below which a rate has decimals."""
+
+
+class Ending(Enum):
+    """Why there is nothing more to watch."""
+
+    complete = auto()
+    failed = auto()
+    awaits_labels = auto()
+    """The selection is stored; people label it, for days."""
+    labels_refused = auto()
+    """The label file is not accepted; a better one may follow."""
+
+
+def ending(record: JobRecord) -> Ending | None:
+    """How the job ended, None while something is still to come by itself.
+
+    A job that waits for labels has not ended, but nothing happens before a person does something. A status that has
+    not seen the present spec says nothing about that.
+    """
+    status = record.status
+    if status.holds(ConditionType.complete):
+        return Ending.complete
+    if status.holds(ConditionType.failed):
+        return Ending.failed
+    labels = status.condition(ConditionType.labels_ready)
+    if labels is None or labels.status is ConditionStatus.true or labels.observed_generation < record.generation:
+        return None
+    return {Reason.awaiting_labels: Ending.awaits_labels, Reason.rejected: Ending.labels_refused}.get(labels.reason)
+
+
+def standing(record: JobRecord) -> str:
+    """Where the job stands, in one line."""
+    status = record.status
+    if record.deleting:
+        return "being deleted"
+    if status.phase is None:
+        return "not yet seen by the operator: does it run, and does it watch this namespace?"
+    attempt = status.attempt
+    counted = f", attempt {attempt.number}" if attempt is not None and attempt.number > 1 else ""
+    return f"{status.phase}{counted}"
+
+
+def obstacle(record: JobRecord) -> Condition | None:
+    """The first condition that the job waits for."""
+    conditions = (record.status.condition(kind) for kind in _BLOCKING)
+    return next((found for found in conditions if found and found.status is not ConditionStatus.true), None)
+
+
+def news(before: JobRecord | None, now: JobRecord) -> Iterator[str]:
+    """Lines about what is different from `before`; without one, where it stands and what it waits for."""
+    if before is None:
+        yield standing(now)
+        if (waiting := obstacle(now)) is not None:
+            yield tell(waiting)
+        return
+    if standing(before) != standing(now):
+        yield standing(now)
+    for condition in now.status.conditions:
+        if _differs(before.status.condition(condition.type), condition):
+            yield tell(condition)
+
+
+def tell(condition: Condition) -> str:
+    """A condition in one line, such as `QuotaReserved=False (Queued): ...`."""
+    message = f": {condition.message}" if condition.message else ""
+    return f"{condition.type}={condition.status} ({condition.reason}){message}"
+
+
+def current_progress(record: JobRecord) -> ProgressStatus | None:
+    """How far the driver is, None while none works: what an earlier one said is no news."""
+    return record.status.progress if record.status.phase in _WORKING else None
+
+
+def tell_progress(progress: ProgressStatus) -> str:
+    """Stage, count, rate and remaining time in one line."""
+    step = f" ({progress.step})" if progress.step else ""
+    return ", ".join([f"{progress.stage}: {amount(progress)}", *speeds(progress)]) + step
+
+
+def speeds(progress: ProgressStatus) -> Iterator[str]:
+    """Rate and remaining time, as far as they are known."""
+    if progress.rate:
+        yield f"{progress.rate:,.3g}/s" if progress.rate < _SLOW else f"{progress.rate:,.0f}/s"
+    if progress.eta_seconds is not None:
+        yield f"{duration(progress.eta_seconds)} left"
+
+
+def amount(progress: ProgressStatus) -> str:
+    """How much is done, such as `4,000/10,000 rows`."""
+    of = "" if progress.total is None else f"/{progress.total:,}"
+    return f"{progress.done:,}{of} {progress.unit}"
+
+
+def duration(seconds: float) -> str:
+    """A time span as people read it: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    span = timedelta(seconds=round(seconds))
+    hours, rest = divmod(span.seconds, 3600)
+    sizes = ((span.days, "d"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
+    first = next((place for place, (count, _) in enumerate(sizes) if count), len(sizes) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in sizes[first : first + 2] if count) or "0 s"
+
+
+def _differs(old: Condition | None, new: Condition) -> bool:
+    """A message that only counts on while all is well is no news."""
+    if old is None or (old.status, old.reason) != (new.status, new.reason):
+        return True
+    return new.status is not ConditionStatus.true and old.message != new.message
