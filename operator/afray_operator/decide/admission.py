@@ -19,8 +19,8 @@ from afray_operator.decide.actions import Action, AskDryRun, EnsureConfigMap
 from afray_operator.decide.messages import Judgement, fails, holds
 from afray_operator.manifests.merging import Manifest
 from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
-from afray_operator.manifests.supporting import templates_config_map
-from afray_operator.manifests.templates import templates_digest, templates_of, with_templates
+from afray_operator.manifests.supporting import templates_config_map, templates_name
+from afray_operator.manifests.templates import Templates, templates_digest, templates_of, with_templates
 from afray_operator.observed.facts import DryRun, Observed
 
 ASK_AGAIN: Final = timedelta(minutes=5)
@@ -64,8 +64,18 @@ def admit(seen: Observed, job: SelectionJob, now: datetime) -> Admission:
         return Admission(judgement=_refused(seen, answer), ask_again=answer.at + ASK_AGAIN)
     templates = templates_of(job)
     if (seen.templates or {}) != templates:
-        return Admission(actions=(EnsureConfigMap(manifest=templates_config_map(seen.owner, templates)),))
+        return _keep(seen, templates, now)
     return Admission(judgement=holds(Reason.valid))
+
+
+def _keep(seen: Observed, templates: Templates, now: datetime) -> Admission:
+    """Store the templates; where that is refused, say so and try again later."""
+    manifest = templates_config_map(seen.owner, templates)
+    refusal = seen.refusal
+    if refusal is None or refusal.name != templates_name(seen.owner.name) or now >= refusal.at + ASK_AGAIN:
+        return Admission(actions=(EnsureConfigMap(manifest=manifest),))
+    said = f"The operator may not write ConfigMap {refusal.name}: {refusal.message}"
+    return Admission(judgement=fails(Reason.not_permitted, said), ask_again=refusal.at + ASK_AGAIN)
 
 
 def trial(seen: Observed, job: SelectionJob) -> Manifest:

@@ -50,7 +50,7 @@ def _refusal(context: Context, status: JobStatus, checked: LabelsStatus) -> str:
     counts = (
         f"{checked.answered} of {checked.asked} rows answered, {checked.unknown} unknown ids, {checked.classes} classes"
     )
-    return f"{reason or 'The label file is refused.'} ({counts}.) Set spec.labels to another uri or sha256."
+    return f"{reason or 'The label file is refused.'} ({counts}). Set spec.labels to another uri or sha256."
 
 
 def finetune(context: Context, status: JobStatus) -> Judgement:
