@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from afray.api.block import Block
+from afray.api.cel import SCHEMALESS
 from afray.api.problems import broken
 from afray.api.quantities import Resources
 from afray.api.texts import GroupName
@@ -20,6 +21,9 @@ def check_template(template: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the pod template; raises a broken rule."""
     for key in sorted(template.keys() - {"metadata", "spec"}):
         raise broken(key, template[key], "is not a field of a pod template", "Put it into template.spec.")
+    for key, part in template.items():
+        if not isinstance(part, dict):
+            raise broken(key, part, "is not a mapping", "Write its fields below it.")
     size = len(json.dumps(template, ensure_ascii=False).encode())
     if size > LARGEST_TEMPLATE:
         remedy = "Keep what differs from the default only: node selector, tolerations, volumes."
@@ -27,7 +31,12 @@ def check_template(template: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return template
 
 
-PodTemplate = Annotated[dict[str, JsonValue], Field(max_length=2), AfterValidator(check_template)]
+_PART: Final[dict[str, JsonValue]] = {"type": "object", SCHEMALESS: True}
+PodTemplate = Annotated[
+    dict[str, JsonValue],
+    AfterValidator(check_template),
+    WithJsonSchema({"type": "object", "maxProperties": 2, "properties": {"metadata": _PART, "spec": _PART}}),
+]
 
 
 class HeadSpec(Block):

@@ -8,11 +8,17 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
+from afray.api.cel import INT_OR_STRING, Checked, Rule, matches
 from afray.api.problems import broken
 from afray.api.texts import ResourceName
 
 PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 LONGEST: Final = 32
+KNOWN_QUANTITY: Final = Rule(
+    rule=matches(PATTERN, "string(self)"),
+    problem="is not a quantity",
+    remedy="Write a number, with a unit if needed, such as 2, 500m or 16Gi.",
+)
 _FACTORS: Final = {"m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)} | {
     unit: Decimal(base) ** power
     for power, letter in enumerate("MGTPE", 2)
@@ -33,14 +39,19 @@ def check_quantity(value: object) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text):
         return text
-    raise broken("", value, "is not a quantity", f"Write {_nearest(value)}.")
+    raise broken("", value, KNOWN_QUANTITY.problem, _remedy(value))
 
 
-def _nearest(value: object) -> str:
+def _remedy(value: object) -> str:
     if isinstance(value, str) and (close := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([kKmMgGtT])[iI]?[bB]?", value)):
-        return f"{close[1]}{close[2].upper()}i (Ki, Mi, Gi and Ti count by 1024; k, M, G and T by 1000)"
-    return "a number, with a unit if needed, such as 2, 500m or 16Gi"
+        return f"Write {close[1]}{close[2].upper()}i (Ki, Mi, Gi and Ti count by 1024; k, M, G and T by 1000)."
+    return KNOWN_QUANTITY.remedy
 
 
-Quantity = Annotated[str, Field(max_length=LONGEST, pattern=PATTERN), BeforeValidator(check_quantity)]
+Quantity = Annotated[
+    str,
+    Field(max_length=LONGEST, pattern=PATTERN, json_schema_extra={INT_OR_STRING: True}),
+    BeforeValidator(check_quantity),
+    Checked(KNOWN_QUANTITY),
+]
 Resources = Annotated[dict[ResourceName, Quantity], Field(min_length=1, max_length=16)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
@@ -68,9 +67,7 @@ def group_named_twice(job: SelectionJob) -> Iterator[Problem]:
     seen: set[str] = set()
     for position, group in enumerate(job.spec.cluster.workers if job.spec.cluster else ()):
         if group.name in seen:
-            yield violation(
-                f"cluster.workers[{position}].name", group.name, "occurs twice", "Give each group its own name."
-            )
+            yield violation(f"cluster.workers[{position}]", group.name, "occurs twice", "Give each group its own name.")
         seen.add(group.name)
 
 
@@ -102,10 +99,11 @@ def device_that_no_worker_has(job: SelectionJob) -> Iterator[Problem]:
 
 def variable_set_twice(job: SelectionJob) -> Iterator[Problem]:
     """The last one wins silently."""
-    variables = job.spec.runtime.env if job.spec.runtime else ()
-    for name, count in Counter(variable.name for variable in variables).items():
-        if count > 1:
-            yield violation("runtime.env", name, f"is set {count} times", "Keep one of them.")
+    seen: set[str] = set()
+    for position, variable in enumerate(job.spec.runtime.env if job.spec.runtime else ()):
+        if variable.name in seen:
+            yield violation(f"runtime.env[{position}]", variable.name, "is set twice", "Keep one of them.")
+        seen.add(variable.name)
 
 
 def reserved_variable(job: SelectionJob) -> Iterator[Problem]:

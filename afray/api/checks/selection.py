@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from afray.api.checks import changed_fields, violation
 from afray.api.embedding import PACKAGED_MODELS
 from afray.api.job import SelectionJob
 from afray.api.problems import Problem
+from afray.api.selection import CoreMethod, Method
 
-_ACTIVEFT_SETTINGS = frozenset({"steps", "rows_per_step"})
+KEPT_ON_EMBEDDINGS: Final = frozenset({"normalize", "shard_size", "device"})
+"""Fields of spec.embedding that mean something where the pool holds vectors already."""
+_ACTIVEFT_SETTINGS: Final = frozenset({"steps", "rows_per_step"})
+CORE_SETTINGS: Final[Mapping[CoreMethod, frozenset[str]]] = {
+    "activeft": _ACTIVEFT_SETTINGS | {"method", "size"},
+    "kmeans": frozenset({"method", "size"}),
+    "given": frozenset({"method", "uri"}),
+}
+"""Fields of spec.selection.core that each core method reads."""
+LEFT_TO_OTHER_METHODS: Final[Mapping[Method, frozenset[str]]] = {
+    "activeft": _ACTIVEFT_SETTINGS,
+    "kmeans": frozenset(),
+    "kcenter": frozenset(),
+    "typiclust": frozenset(),
+    "random": frozenset(),
+}
+"""Fields of spec.selection.core that the methods without steps read; of denoise and boundary they read none."""
 
 
 def model_is_missing(job: SelectionJob) -> Iterator[Problem]:
@@ -23,8 +41,10 @@ def model_settings_on_embeddings(job: SelectionJob) -> Iterator[Problem]:
     """No model sees a pool of embeddings, so these settings would say something untrue about its vectors."""
     if job.spec.pool.format != "embeddings":
         return
-    kept = frozenset({"normalize", "shard_size", "device"})
-    blocks = (("embedding", job.spec.embedding, kept), ("pool.decode", job.spec.pool.decode, frozenset[str]()))
+    blocks = (
+        ("embedding", job.spec.embedding, KEPT_ON_EMBEDDINGS),
+        ("pool.decode", job.spec.pool.decode, frozenset[str]()),
+    )
     for path, block, meant in blocks:
         for field, value in changed_fields(block, unless=meant):
             yield violation(f"{path}.{field}", value, "has no effect on pool.format embeddings", "Remove it.")
@@ -51,12 +71,7 @@ def core_settings_of_another_method(job: SelectionJob) -> Iterator[Problem]:
     if job.spec.selection.method != "bilaf":
         return
     core = job.spec.selection.core
-    meant = {
-        "activeft": _ACTIVEFT_SETTINGS | {"method", "size"},
-        "kmeans": frozenset({"method", "size"}),
-        "given": frozenset({"method", "uri"}),
-    }
-    for field, value in changed_fields(core, unless=meant[core.method]):
+    for field, value in changed_fields(core, unless=CORE_SETTINGS[core.method]):
         problem = f"has no effect on core.method {core.method}"
         yield violation(f"selection.core.{field}", value, problem, "Remove it, or change core.method.")
 
@@ -66,9 +81,8 @@ def steps_of_another_method(job: SelectionJob) -> Iterator[Problem]:
     selection = job.spec.selection
     if selection.method == "bilaf":
         return
-    kept = _ACTIVEFT_SETTINGS if selection.method == "activeft" else frozenset[str]()
     blocks = (
-        ("core", selection.core, kept),
+        ("core", selection.core, LEFT_TO_OTHER_METHODS[selection.method]),
         ("denoise", selection.denoise, frozenset[str]()),
         ("boundary", selection.boundary, frozenset[str]()),
     )
