@@ -31,6 +31,7 @@ _TYPES = {
         "Put the name in quotes: YAML reads yes, no, on, off as booleans.",
     ),
     "recursion_loop": ("contains itself", "Take the YAML alias (*) out."),
+    "recursion_depth_exceeded": ("is nested too deeply", "Flatten it."),
 }
 _BOUNDS = {
     "greater_than": "is not above {gt}",
@@ -96,7 +97,7 @@ def _words(kind: str, path: paths.Path, value: object, context: dict[str, Any]) 
     if kind in _BOUNDS:
         bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()}
         return _BOUNDS[kind].format_map(bounds), f"Use {grammar.form(grammar.schema_at(path))}: {_help(path)}"
-    return _TYPES[kind]
+    return _TYPES.get(kind, (f"is not valid ({kind})", f"Check it: {_help(path)}"))
 
 
 def _help(path: paths.Path) -> str:

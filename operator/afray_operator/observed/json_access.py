@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,3 +47,17 @@ def moment(raw: Raw, name: str) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def is_deeper(raw: object, levels: int) -> bool:
+    """Whether a value is nested deeper than that."""
+    layer = [raw]
+    for _ in range(levels):
+        layer = [below for value in layer for below in _below(value)]
+    return bool(layer)
+
+
+def _below(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -16,11 +16,13 @@ from afray_operator.observed.ray import controller_uid
 KNOWN_VERSION = 1
 
 
-def read_progress_map(found: Iterable[Raw], job: str) -> ProgressSeen:
+def read_progress_map(found: Iterable[Raw], job: str, uid: str) -> ProgressSeen:
     """What the driver says, among the ConfigMaps of the job."""
     raw = _named(found, names.progress_name(job))
     if raw is None:
         return ProgressSeen()
+    if controller_uid(block(raw, "metadata")) != uid:  # that of a job of this name before: its results are not ours
+        return ProgressSeen(exists=True, refused="the ConfigMap belongs to somebody else")
     said = text(block(raw, "data"), progress.KEY)
     if not said:
         return ProgressSeen(exists=True)

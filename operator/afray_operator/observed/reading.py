@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
@@ -12,10 +13,13 @@ from afray.api.rules import Target
 from afray.api.status import JobStatus
 from afray_operator.manifests.ownership import Owner
 from afray_operator.observed.facts import DryRun, Observed, Offers, Refusal
-from afray_operator.observed.json_access import Raw, block, count, text, texts
+from afray_operator.observed.json_access import Raw, block, count, is_deeper, text, texts
 from afray_operator.observed.pods import read_pod
 from afray_operator.observed.progress import read_progress_map, read_templates_map
 from afray_operator.observed.ray import read_ray_cluster, read_ray_job, read_workload
+
+DEEPEST: Final = 64
+"""Levels of a spec or a status; what is deeper would end the recursion of whoever reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
         ray_clusters=tuple(map(read_ray_cluster, raw.ray_clusters)),
         pods=tuple(map(read_pod, raw.pods)),
         workloads=tuple(map(read_workload, raw.workloads)),
-        progress=read_progress_map(config_maps, name),
+        progress=read_progress_map(config_maps, name, uid),
         templates=read_templates_map(config_maps, name, uid),
         offers=offers,
         dry_run=memory.dry_run,
@@ -71,20 +75,19 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
 
 def read_job(raw: Raw) -> tuple[SelectionJob | None, str]:
     """The job, or what is wrong with it: the first problem, and how many more there are."""
+    if is_deeper(block(raw, "spec"), DEEPEST):
+        return None, f"spec: is nested more than {DEEPEST} levels deep. No pod template needs that."
     try:
         return load_object(raw, "SelectionJob", target=Target.cluster), ""
     except InvalidManifest as error:
         more = len(error.problems) - 1
-        return None, f"{error.problems[0]}" + (
-            f" ({more} more: afray validate --for cluster shows all)" if more else ""
-        )
-    except (RecursionError, UnicodeError):
-        return None, "spec: is nested too deeply, or is not text. Check spec.cluster for templates."
+        others = f" ({more} more: afray validate --for cluster shows all)" if more else ""
+        return None, f"{error.problems[0]}{others}"
+    except UnicodeError:
+        return None, "spec: holds half a character (a lone surrogate). Write it in UTF-8."
 
 
 def read_status(raw: Raw) -> JobStatus:
     """The status as it was last written."""
-    try:
-        return JobStatus.read(dict(block(raw, "status")))
-    except RecursionError:
-        return JobStatus()
+    found = block(raw, "status")
+    return JobStatus() if is_deeper(found, DEEPEST) else JobStatus.read(dict(found))
