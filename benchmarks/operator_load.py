@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import harness
 from harness import Bar, at_least, at_most
@@ -89,7 +89,7 @@ def operating(server: ApiServer) -> Iterator[tuple[OperatorProcess, client.Custo
 
 def _await(api: client.CustomObjectsApi, condition: str, jobs: int) -> None:
     while True:
-        found: list[dict[str, Any]] = api.list_namespaced_custom_object(*JOBS)["items"]
+        found = cast("dict[str, Any]", api.list_namespaced_custom_object(*JOBS))["items"]
         kinds = [{one["type"] for one in (job.get("status") or {}).get("conditions", ())} for job in found]
         if sum(condition in each for each in kinds) == jobs:
             return

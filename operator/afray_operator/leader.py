@@ -16,6 +16,10 @@ from afray_operator.lease import Lease, LeaseSettings
 log = logging.getLogger(__name__)
 
 
+PARTING_SECONDS = 3.0
+"""How long tasks may take to end once they are cancelled."""
+
+
 class LostLease(RuntimeError):
     """Another operator may lead by now: whatever this one was about to write must not be written."""
 
@@ -42,9 +46,15 @@ class Leadership:
         while not await self._try_hold():
             await asyncio.sleep(self._settings.retry_period)
         log.info("leading", extra={"identity": self._settings.identity})
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._renew())
-            group.create_task(lead())
+        tasks = {asyncio.create_task(self._renew()), asyncio.create_task(lead())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=PARTING_SECONDS)  # not for ever: another may lead by now
+        for task in done:
+            task.result()
 
     async def release(self) -> None:
         """Hand the Lease on; if that fails it runs out by itself."""

@@ -80,7 +80,8 @@ async def _until_stopped(settings: OperatorSettings) -> None:
         log.info("stopped")
     except Exception as error:
         log.exception("the operator ends: %s. It starts anew, and goes on where it stood", _first_cause(error))
-        raise SystemExit(1) from None
+        logging.shutdown()
+        os._exit(1)  # whatever still runs must not write any more, and may not end when asked
 
 
 def _first_cause(error: BaseException) -> str:

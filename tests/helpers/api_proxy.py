@@ -21,6 +21,8 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+LOOP = web.AppKey("loop", asyncio.AbstractEventLoop)
+SESSION = web.AppKey("session", aiohttp.ClientSession)
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HOP_HEADERS = frozenset({"host", "connection", "transfer-encoding", "content-length", "content-encoding", "te"})
 
@@ -69,12 +71,7 @@ class ApiProxy:
         """Break every watch that is open."""
         for request in tuple(self._watches):
             if request.transport is not None:
-                self._loop_of(request).call_soon_threadsafe(request.transport.abort)
-
-    @staticmethod
-    def _loop_of(request: web.Request) -> asyncio.AbstractEventLoop:
-        loop: asyncio.AbstractEventLoop = request.app["loop"]
-        return loop
+                request.app[LOOP].call_soon_threadsafe(request.transport.abort)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Pass one request on."""
@@ -82,11 +79,10 @@ class ApiProxy:
         if (own := await self.before(passing)) is not None:
             return own
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
-        session: aiohttp.ClientSession = request.app["session"]
-        async with session.request(
+        async with request.app[SESSION].request(
             request.method,
             self._server + request.raw_path,
-            data=await request.read(),
+            data=await request.read() or None,  # an empty body would get a content type of its own
             headers={**headers, **self._headers},
             ssl=self._tls or True,
             allow_redirects=False,
@@ -145,9 +141,9 @@ async def _serve(proxy: ApiProxy) -> tuple[web.AppRunner, int]:
     app = web.Application(client_max_size=2**24)
 
     async def session(app: web.Application) -> Any:
-        app["loop"] = asyncio.get_running_loop()
+        app[LOOP] = asyncio.get_running_loop()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True) as opened:
-            app["session"] = opened
+            app[SESSION] = opened
             yield
 
     app.cleanup_ctx.append(session)

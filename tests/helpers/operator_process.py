@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,6 @@ from pathlib import Path
 
 from helpers.repository import ROOT
 from testbed.kubectl import FIELD_MANAGER, Kubectl
-from testbed.ports import HeldPort
 
 CRD = ROOT / "crds" / "selectionjobs.afray.dev.yaml"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -26,14 +26,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class OperatorProcess:
     """A running operator."""
 
-    port: HeldPort
+    port: int
     process: subprocess.Popen[bytes]
 
     @classmethod
     def start(cls, kubeconfig: Path, *options: str, log: Path | None = None) -> OperatorProcess:
         """Start it. `log` takes what it says; else that goes where ours goes."""
-        port = HeldPort.hold()
-        command = [str(Path(sys.executable).parent / "afray-operator"), f"--port={port.number}", *options]
+        port = _free_port()
+        command = [str(Path(sys.executable).parent / "afray-operator"), f"--port={port}", *options]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
         if log is None:
             return cls(port, subprocess.Popen(command, env=environment))
@@ -47,7 +47,7 @@ class OperatorProcess:
 
     def page(self, path: str) -> str:
         """One of /metrics, /healthz, /readyz. Raises OSError if nobody answers, or with 503."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port.number}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             return str(answer.read().decode())
 
     def metric(self, name: str) -> float:
@@ -57,7 +57,8 @@ class OperatorProcess:
 
     def await_leading(self, seconds: float = 60) -> None:
         """Wait until it leads and has listed everything."""
-        await_that(lambda: self.metric("afray_operator_resync_timestamp_seconds") > 0, seconds)
+        await_that(lambda: not self.is_alive or self.metric("afray_operator_resync_timestamp_seconds") > 0, seconds)
+        assert self.is_alive, "the operator ended; its log says why"
 
     @property
     def cpu_seconds(self) -> float:
@@ -87,7 +88,12 @@ class OperatorProcess:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.kill()
-        self.port.release()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
