@@ -32,11 +32,11 @@ def delete(
 
     Exit codes: 0 deleted, 66 no such job or no permission, 67 no usable cluster, 74 no answer, or not gone in time.
     """
-    with errors_as_exit_codes():
-        jobs = jobs_of("delete", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("delete", namespace, context, kubeconfig) as jobs:
         record = jobs.get(name)
         jobs.delete(record, foreground=wait)
         if wait:
+            note(f"waits until the pods of {name} are gone; interrupting does not stop the deletion")
             _await_gone(jobs, record, timeout)
         emit(say(record, "deleted" if wait else "is being deleted"), form)
         note(f"what it stored stays: {record.output}")

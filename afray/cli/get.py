@@ -47,8 +47,7 @@ def get(
     """
     if name is not None and (everywhere or selector):
         raise typer.BadParameter("a name goes with neither --all-namespaces nor --selector", param_hint="NAME")
-    with errors_as_exit_codes():
-        jobs = jobs_of("get", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("get", namespace, context, kubeconfig) as jobs:
         if form in (GetFormat.table, GetFormat.wide):
             _show_table(jobs, name, selector, everywhere=everywhere, wide=form is GetFormat.wide)
         else:

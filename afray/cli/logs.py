@@ -42,8 +42,7 @@ def logs(
 
     Exit codes: 0 shown, 66 no such job, no log or no permission, 67 no usable cluster, 74 no answer.
     """
-    with errors_as_exit_codes():
-        jobs = jobs_of("logs", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("logs", namespace, context, kubeconfig) as jobs:
         record = jobs.get(name)
         wanted = choose_attempt(record, stage, attempt)
         count = 0

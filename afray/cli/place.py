@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,10 +26,13 @@ KubeconfigOption = Annotated[
 ]
 
 
-def jobs_of(command: str, namespace: str | None, context: str | None, kubeconfig: Path | None) -> Jobs:
+@contextmanager
+def jobs_of(command: str, namespace: str | None, context: str | None, kubeconfig: Path | None) -> Iterator[Jobs]:
     """The SelectionJobs that the options name; raises EnvironmentFault where there is no way to a cluster."""
     require_cluster_extra(f"afray {command}")
     from afray.client.connecting import connect
     from afray.client.jobs import Jobs
 
-    return Jobs(connect(kubeconfig, context, namespace))
+    cluster = connect(kubeconfig, context, namespace)
+    with closing(cluster.client):
+        yield Jobs(cluster)

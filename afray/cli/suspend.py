@@ -20,8 +20,7 @@ def suspend(
 
     Exit codes: 0 also if it was suspended already, 66 no such job or no permission, 67 no usable cluster, 74 no answer.
     """
-    with errors_as_exit_codes():
-        jobs = jobs_of("suspend", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("suspend", namespace, context, kubeconfig) as jobs:
         before = jobs.get(name)
         after = before if before.suspend else jobs.suspend(name, wanted=True)
         emit(say(after, "is suspended already" if before.suspend else "suspended; its pods are being stopped"), form)
@@ -39,8 +38,7 @@ def resume(
 
     Exit codes: 0 also if it was not suspended, 66 no such job or no permission, 67 no usable cluster, 74 no answer.
     """
-    with errors_as_exit_codes():
-        jobs = jobs_of("resume", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("resume", namespace, context, kubeconfig) as jobs:
         before = jobs.get(name)
         after = jobs.suspend(name, wanted=False) if before.suspend else before
         emit(say(after, "resumed" if before.suspend else "is not suspended"), form)

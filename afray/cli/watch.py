@@ -38,8 +38,7 @@ def watch(
     Exit codes: 0 complete, or waiting for labels; 1 failed, 65 its label file is refused, 66 no such job, no permission
     or deleted meanwhile, 67 no usable cluster, 74 not over in time, or no answer for 10 minutes.
     """
-    with errors_as_exit_codes():
-        jobs = jobs_of("watch", namespace, context, kubeconfig)
+    with errors_as_exit_codes(), jobs_of("watch", namespace, context, kubeconfig) as jobs:
         try:
             with choose_screen(console(stderr=True)) as screen:
                 record, end = observe(jobs, name, timeout, screen)

@@ -13,13 +13,13 @@ from typing import Final
 import yaml
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import incluster_config
 
 from afray import __version__
 from afray.errors import EnvironmentFault
 
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 30
-POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _IN_A_POD: Final = "KUBERNETES_SERVICE_HOST"
 
 
@@ -43,7 +43,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None, namespac
     with _told(file):
         if kubeconfig is None and context is None and not _any_exists(file) and _IN_A_POD in os.environ:
             config.load_incluster_config(client_configuration=settings)
-            title, default = "the cluster of this pod", POD_NAMESPACE.read_text(encoding="utf-8").strip()
+            title, default = "the cluster of this pod", _pod_namespace()
         else:
             config.load_kube_config(config_file=file, context=context, client_configuration=settings)
             contexts, current = config.list_kube_config_contexts(config_file=file)
@@ -53,6 +53,11 @@ def connect(kubeconfig: Path | None = None, context: str | None = None, namespac
     client = ApiClient(configuration=settings)
     client.user_agent = f"afray/{__version__}"
     return Cluster(client=client, namespace=namespace or default or "default", title=title)
+
+
+def _pod_namespace() -> str:
+    """Where a pod is told it: beside its token."""
+    return Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace").read_text(encoding="utf-8").strip()
 
 
 def _any_exists(files: str) -> bool:

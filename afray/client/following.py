@@ -80,7 +80,9 @@ def follow(
     try:
         while (left := ends_at - clock()) > 0:
             try:
-                yield from place.follow(math.ceil(min(TICK_SECONDS, left)))
+                for sighting in place.follow(math.ceil(min(TICK_SECONDS, left))):
+                    silence.end()
+                    yield sighting
                 silence.end()
                 yield Quiet()
             except HistoryExpired:

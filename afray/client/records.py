@@ -25,7 +25,7 @@ class _Metadata(_Part):
     name: str
     namespace: str
     uid: str
-    resource_version: str
+    resource_version: str = ""  # an object of a dry run has none
     generation: int = 0
     labels: Mapping[str, str] = Field(default_factory=dict)
     deletion_timestamp: str | None = None

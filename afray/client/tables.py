@@ -34,9 +34,9 @@ class _Row(_Part):
 
 
 class _Page(_Part):
-    column_definitions: tuple[_Column, ...]
-    """Empty on all pages but the first."""
-    rows: tuple[_Row, ...] = ()
+    column_definitions: tuple[_Column, ...] | None = None
+    """None on all pages but the first."""
+    rows: tuple[_Row, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def read_table(pages: Iterable[Raw], *, wide: bool, namespaces: bool) -> JobTabl
     rows = [
         [*([row.object.metadata.namespace] if namespaces else []), *(_text(row.cells[place]) for place in shown)]
         for page in parsed
-        for row in page.rows
+        for row in page.rows or ()
     ]
     return JobTable(columns=(*(["NAMESPACE"] if namespaces else []), *names), rows=tuple(map(tuple, rows)))
 

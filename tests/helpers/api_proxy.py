@@ -65,11 +65,12 @@ class ApiProxy:
     _server: str = ""
     _headers: dict[str, str] = field(default_factory=dict)
     _tls: ssl.SSLContext | None = None
-    _watches: set[web.Request] = field(default_factory=set)
+    _watches: dict[int, web.Request] = field(default_factory=dict)
+    """By identity: a request of aiohttp has no hash."""
 
     def cut(self) -> None:
         """Break every watch that is open."""
-        for request in tuple(self._watches):
+        for request in tuple(self._watches.values()):
             if request.transport is not None:
                 request.app[LOOP].call_soon_threadsafe(request.transport.abort)
 
@@ -88,11 +89,11 @@ class ApiProxy:
             allow_redirects=False,
         ) as answer:
             if "watch=true" in request.query_string or "watch=1" in request.query_string:
-                self._watches.add(request)
+                self._watches[id(request)] = request
                 try:
                     return await _stream(request, answer)
                 finally:
-                    self._watches.discard(request)
+                    del self._watches[id(request)]
             body = await answer.read()
             if (own := await self.after(passing)) is not None:
                 return own
