@@ -141,6 +141,7 @@ class World:
             before = self.writes
             decision = self.step()
             if self.writes == before and not decision.actions:
+                assert decision.wake_at is None or decision.wake_at > self.now, "it would look again without end"
                 return decision
             if self.job is None:
                 return decision

@@ -69,7 +69,8 @@ def _may_stay(status: JobStatus, found: RayJobSeen) -> bool:
 
 
 def _confirm(context: Context, status: JobStatus) -> Iterator[Action]:
-    if is_unconfirmed(context, status):
+    is_over = has_failed(status) or is_suspended(status)
+    if not is_over and is_unconfirmed(context, status):
         assert status.attempt is not None
         yield ReadRayJob(name=attempt_name(context, status.attempt))
 
@@ -127,4 +128,4 @@ def in_the_way(context: Context, status: JobStatus) -> str:
 
 def _was_refused(seen: Observed, now: datetime) -> bool:
     """Whether a creation was refused so lately that it is not worth another try."""
-    return seen.refusal is not None and seen.refusal.at <= now < seen.refusal.at + TRY_AGAIN
+    return seen.refusal is not None and abs(now - seen.refusal.at) < TRY_AGAIN

@@ -114,7 +114,7 @@ def standing(seen: Observed, status: JobStatus, job: SelectionJob) -> Judgement:
 
 
 TEMPLATES_IGNORED: Final = "A pod template was changed after acceptance"
-LABELS_IGNORED: Final = "spec.labels was changed after its file was accepted"
+LABELS_IGNORED: Final = "spec.labels was changed"
 OUTPUT_SHARED: Final = "spec.output.uri is also that of"
 
 
@@ -126,7 +126,9 @@ def _ignored_changes(status: JobStatus, job: SelectionJob) -> list[str]:
         notes.append(f"{TEMPLATES_IGNORED} ({current[:8]}); it is ignored: to use it, create another job.")
     checked = status.labels
     if checked is not None and checked.accepted and checked.spec_hash != labels_digest(job.spec.labels):
-        notes.append(f"{LABELS_IGNORED}; it is ignored.")
+        notes.append(f"{LABELS_IGNORED} after its file was accepted; it is ignored.")
+    if checked is None and status.stage is Stage.finetune and job.spec.labels is not None:
+        notes.append(f"{LABELS_IGNORED} after the finetune began on pool.labels; it is ignored.")
     return notes
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from afray.api.conditions import ConditionStatus, ConditionType, Phase, Reason
 from afray.api.stages import Stage
 from afray.api.status import JobStatus
-from afray_operator.decide import quota, readiness, work
+from afray_operator.decide import quota as quotas
+from afray_operator.decide import readiness, work
 from afray_operator.decide.context import (
     Context,
     has_failed,
@@ -38,7 +39,7 @@ def _attempt(context: Context, status: JobStatus) -> dict[ConditionType, Judgeme
     if pause is not None:
         return dict.fromkeys(_OF_THE_ATTEMPT, pause)
     return {
-        ConditionType.quota_reserved: quota.quota(context, status),
+        ConditionType.quota_reserved: quotas.quota(context, status),
         ConditionType.cluster_ready: readiness.readiness(context, status),
         ConditionType.progressing: readiness.progress_of_work(context, status),
     }
@@ -102,7 +103,7 @@ def phase_of(context: Context, status: JobStatus) -> tuple[Phase, Reason | None]
         return Phase.awaiting_labels, _reason(status, ConditionType.labels_ready)
     if has_failed(status):
         return Phase.retrying, _reason(status, ConditionType.progressing)
-    return _phase_of_attempt(status)
+    return _phase_of_attempt(context, status)
 
 
 _AT_WORK = {
@@ -112,16 +113,15 @@ _AT_WORK = {
 }
 
 
-def _phase_of_attempt(status: JobStatus) -> tuple[Phase, Reason | None]:
+def _phase_of_attempt(context: Context, status: JobStatus) -> tuple[Phase, Reason | None]:
     attempt = status.attempt
     if attempt is not None and attempt.started_time is not None:
         return _AT_WORK[attempt.stage], _reason(status, ConditionType.progressing)
-    if status.holds(ConditionType.quota_reserved):
-        return Phase.starting, _reason(status, ConditionType.cluster_ready)
-    waits = _reason(status, ConditionType.quota_reserved)
-    if waits is Reason.not_started:
-        return Phase.starting, _reason(status, ConditionType.cluster_ready)
-    return Phase.queued, waits
+    quota, pods = (_reason(status, kind) for kind in (ConditionType.quota_reserved, ConditionType.cluster_ready))
+    will_queue = quota is Reason.not_started and pods is Reason.not_started and context.seen.queue != ""
+    if status.holds(ConditionType.quota_reserved) or (quota is Reason.not_started and not will_queue):
+        return Phase.starting, pods
+    return Phase.queued, quota
 
 
 def _reason(status: JobStatus, kind: ConditionType) -> Reason | None:

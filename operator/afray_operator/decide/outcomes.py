@@ -14,6 +14,7 @@ from afray_operator.decide.context import (
     has_failed,
     is_lost,
     is_stopping,
+    is_suspended,
     later,
 )
 from afray_operator.manifests.rayjobs import labels_digest
@@ -36,7 +37,7 @@ def _is_over(context: Context, status: JobStatus) -> bool:
     """The RayJob is finished, gone or evicted; or it does not notice that its driver is done, as without KubeRay."""
     found = current_ray_job(context, status)
     if found is None:
-        return is_lost(context, status) or is_stopping(status)
+        return is_lost(context, status) or is_stopping(status) or is_suspended(status)
     deadline = clocks.stall_deadline(context, status)
     is_overdue = deadline is not None and context.now >= deadline
     return found.is_finished or found.is_suspended or found.is_deleting or is_overdue

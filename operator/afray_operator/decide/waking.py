@@ -21,9 +21,8 @@ from afray_operator.decide.progress import progress_due
 
 
 def wake_at(context: Context, status: JobStatus) -> datetime | None:
-    """The earliest of all, never in the past; None if only a change can matter."""
-    soonest = min(_moments(context, status), default=None)
-    return None if soonest is None else max(soonest, context.now)
+    """The earliest to come; None if only a change can matter. What is past has had its effect, or has none."""
+    return min((moment for moment in _moments(context, status) if moment > context.now), default=None)
 
 
 def _moments(context: Context, status: JobStatus) -> Iterator[datetime]:

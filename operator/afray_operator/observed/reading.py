@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from afray.api.job import SelectionJob
@@ -45,7 +45,7 @@ class Memory:
 
 
 def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
-    """Everything that `decide` judges by. Never raises."""
+    """Everything that `decide` judges by, times in whole seconds as it counts them. Never raises."""
     metadata = block(raw.job, "metadata")
     name, uid = text(metadata, "name"), text(metadata, "uid")
     job, problem = read_job(raw.job)
@@ -66,9 +66,9 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
         progress=read_progress_map(config_maps, name, uid),
         templates=read_templates_map(config_maps, name, uid),
         offers=offers,
-        dry_run=memory.dry_run,
+        dry_run=memory.dry_run and replace(memory.dry_run, at=memory.dry_run.at.replace(microsecond=0)),
         missing=memory.missing,
-        refusal=memory.refusal,
+        refusal=memory.refusal and replace(memory.refusal, at=memory.refusal.at.replace(microsecond=0)),
         same_output=memory.same_output,
     )
 

@@ -152,6 +152,14 @@ def test_labels_that_change_after_they_were_accepted_are_ignored_and_it_is_said(
     assert "spec.labels was changed" in world.condition("Accepted")[2]
 
 
+def test_labels_that_come_when_the_finetune_runs_on_those_of_the_pool_are_ignored_and_it_is_said() -> None:
+    world = selected({"spec.pool.labels": FIRST})
+    world.edit(labels=SECOND)
+    world.settle()
+    assert world.created[-1] == f"{NAME}-f1"
+    assert world.told[-1] == "SpecChangeIgnored"
+
+
 def test_labels_of_the_pool_need_no_check() -> None:
     world = selected({"spec.pool.labels": FIRST})
     assert world.created == [f"{NAME}-s1", f"{NAME}-f1"]

@@ -50,6 +50,13 @@ def test_an_attempt_is_written_down_before_its_ray_job_is_created() -> None:
     assert any(isinstance(action, CreateRayJob) for action in world.decide().actions)
 
 
+def test_a_job_with_a_queue_is_queued_from_the_moment_it_is_accepted() -> None:
+    world = World.of(queue=True)
+    world.step()
+    world.step()
+    assert (world.status["phase"], world.status["reason"]) == ("Queued", "NotStarted")
+
+
 def test_queued_is_starting_once_kueue_admitted_it() -> None:
     world = World.of(queue=True)
     world.settle()

@@ -138,6 +138,23 @@ def test_a_result_that_came_before_the_suspension_counts() -> None:
     assert world.stands("Complete") == "True/Succeeded"
 
 
+def test_a_result_that_came_while_the_job_was_stopping_counts() -> None:
+    world = World.running()
+    world.edit(suspend=True)
+    world.settle()
+    world.speaks(stage="report", result=RESULT)
+    world.collect_garbage()
+    world.settle()
+    assert world.stands("Complete") == "True/Succeeded"
+
+
+def test_a_suspended_job_asks_the_api_server_nothing() -> None:
+    world = suspended(World.running())
+    for _ in range(3):
+        world.restart()
+        assert world.decide().actions == ()
+
+
 def test_a_finished_ray_job_stays_over_a_suspension() -> None:
     world = World.running()
     world.fails()
