@@ -15,6 +15,7 @@ KEY: Final = "progress"
 LARGEST: Final = 16_384
 """Bytes of the JSON text: more than any valid payload has, in whatever script its locations are written."""
 LONGEST_MESSAGE: Final = 200
+_LONGEST_END = 80
 _LARGEST_COUNT = 2**53
 
 Count = Annotated[int, Field(ge=0, le=_LARGEST_COUNT)]
@@ -138,7 +139,12 @@ def read_progress(text: str) -> ProgressPayload:
 
 
 def one_line(text: str) -> str:
-    """A text fit for a `Message`: its first line without control characters, shortened."""
+    """A text fit for a `Message`: its first line without control characters.
+
+    A long one loses its middle: what happened stands at the start of a message, and what to do about it at the end.
+    """
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     clean = "".join(character if character.isprintable() else " " for character in first)
-    return clean if len(clean) <= LONGEST_MESSAGE else clean[: LONGEST_MESSAGE - 1] + "…"
+    if len(clean) <= LONGEST_MESSAGE:
+        return clean
+    return f"{clean[: LONGEST_MESSAGE - _LONGEST_END - 3]} … {clean[-_LONGEST_END:]}"

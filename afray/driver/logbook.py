@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
+from afray.contract.outputs import log_key
 from afray.driver.progress import Display
 from afray.errors import AfrayError
 from afray.storage.store import Store
 
-FOLDER = "logs"
 SAVE_SECONDS = 30.0
 _LOGGER = logging.getLogger("afray")
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -38,7 +38,7 @@ class Logbook:
     """Collects the log of one driver and keeps a copy in the output; as a context, it saves on its own."""
 
     def __init__(self, output: Store, epoch: int) -> None:
-        self._output, self._key = output, f"{FOLDER}/driver-{epoch}.log"
+        self._output, self._key = output, log_key(epoch)
         self._text = io.StringIO()
         self._saved = 0
         self._saving = threading.Lock()

@@ -7,10 +7,7 @@ import os
 import torch
 
 from afray.runtime.session import usable_cpus
-from afray.runtime.slots import Slot
-
-BYTES_PER_WORKER = 3 * 2**30
-"""Libraries, a model and a shard: below this a worker is likelier to be killed than to help."""
+from afray.runtime.slots import BYTES_PER_WORKER, Slot
 
 
 def local_slots(workers: int | None) -> tuple[Slot, ...]:

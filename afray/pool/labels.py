@@ -40,7 +40,7 @@ def read_labels(file: LabelFile, environment: Mapping[str, str] | None = None) -
     Raises PoolError for a file that cannot be read as what it claims, that lacks a column, is empty, leaves an id or a
     label empty, or gives one id two labels; StorageError if it is not there.
     """
-    place, content = _fetch(file, environment)
+    place, content = fetch(file, environment)
     answers = label_tables.read(file.format, place, content, with_status=False)
     _require_a_label(place, answers)
     return dict(answers.labels)
@@ -55,7 +55,12 @@ def read_answers(
     that is skipped or unsure does not count, and may be empty. For label-studio see there.
     Raises as read_labels does, also for another status; IntegrityError if the file's sha256 is another.
     """
-    place, content = _fetch(file, environment)
+    place, content = fetch(file, environment)
+    return parse_answers(file, place, content, sha256=sha256)
+
+
+def parse_answers(file: LabelFile, place: str, content: bytes, *, sha256: str | None = None) -> Answers:
+    """The same for a file that was fetched: its address and its bytes."""
     if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
         raise IntegrityError(
             f"{place}: its sha256 is {found}, and the spec says {sha256}. Restore the file, or correct labels.sha256"
@@ -94,7 +99,8 @@ def _name_some(row_ids: Sequence[str]) -> str:
     return ", ".join(map(repr, row_ids[:_NAMED])) + more
 
 
-def _fetch(file: LabelFile, environment: Mapping[str, str] | None) -> tuple[str, bytes]:
+def fetch(file: LabelFile, environment: Mapping[str, str] | None = None) -> tuple[str, bytes]:
+    """Address and bytes of a label file. Raises StorageError if it is not there, or not to be read."""
     store, key = locate(file.uri, environment=environment)
     return store.address(key), store.read(key)
 

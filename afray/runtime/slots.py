@@ -7,6 +7,8 @@ from typing import Final
 
 GROUP_LABEL: Final = "ray.io/node-group"
 """Label of a Ray node: KubeRay tells Ray the name of the worker group that a pod belongs to."""
+BYTES_PER_WORKER: Final = 3 * 2**30
+"""Libraries, a model and a shard: below this a worker is likelier to be killed than to help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,9 @@ class Owner:
         return cls(id=f"run-{uuid.uuid4()}", title="afray run", process=this_process())
 
     @classmethod
-    def of_job(cls, uid: str) -> Owner:
+    def of_job(cls, uid: str, title: str = "") -> Owner:
         """Return the owner that this process is as the driver of the SelectionJob with this uid."""
-        return cls(id=uid, title=f"SelectionJob {uid}", process=this_process())
+        return cls(id=uid, title=title or f"SelectionJob {uid}", process=this_process())
 
     def __str__(self) -> str:
         return f"{self.title} (host {self.process.host}, pid {self.process.pid})"

@@ -127,8 +127,8 @@ def _contest(store: Store, epoch: int, mine: Claim, timing: Timing) -> None:
     theirs = read_claim(store, epoch)
     if theirs.spec_digest != mine.spec_digest:
         raise OwnershipError(
-            f"{store.uri}: this output belongs to another spec (digest {theirs.spec_digest}, this one has "
-            f"{mine.spec_digest}), taken by {theirs.owner}. Set output.uri to an empty place"
+            f"{store.uri}: this output belongs to another spec (digest {theirs.spec_digest[:12]}, this one has "
+            f"{mine.spec_digest[:12]}), taken by {theirs.owner}. Set output.uri to an empty place"
         )
     if theirs.owner.id == mine.owner.id:
         _require_no_newer_attempt(store, theirs, mine)
@@ -142,8 +142,8 @@ def _contest(store: Store, epoch: int, mine: Claim, timing: Timing) -> None:
 def _require_no_newer_attempt(store: Store, theirs: Claim, mine: Claim) -> None:
     if mine.attempt < theirs.attempt:
         raise Fenced(
-            f"{store.uri}: attempt {theirs.attempt} of {theirs.owner} has this output; attempt {mine.attempt} is "
-            "older and stops"
+            f"{store.uri}: a newer attempt of the same job has this output ({theirs.owner}, since {theirs.taken}); "
+            f"{mine.owner} stops"
         )
 
 

@@ -137,4 +137,10 @@ def test_one_line_is_fit_for_a_message(text: str) -> None:
 
 def test_one_line_keeps_the_first_line_that_says_something() -> None:
     assert one_line("\n  \n  out of memory\tat 3  \nTraceback") == "out of memory at 3"
-    assert one_line("x" * 300) == "x" * 199 + "…"
+
+
+def test_one_line_keeps_the_start_and_the_end_of_a_long_line() -> None:
+    line = one_line("s3://plant: refused " + "x" * 300 + " Set output.uri to an empty place")
+    assert len(line) == progress.LONGEST_MESSAGE
+    assert line.startswith("s3://plant: refused xxx")
+    assert line.endswith("xxx Set output.uri to an empty place")

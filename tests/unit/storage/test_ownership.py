@@ -53,7 +53,7 @@ def test_the_same_owner_takes_over_at_once_with_the_same_or_a_newer_attempt(
 
 def test_an_older_attempt_of_the_same_owner_stops_with_exit_code_75(store: Store) -> None:
     newer = acquire(store, owner_elsewhere(), attempt=2)
-    with pytest.raises(Fenced, match="attempt 1 is older"):
+    with pytest.raises(Fenced, match="a newer attempt of the same job has this output"):
         acquire(store, owner_elsewhere(), attempt=1)
     newer.check()
 
