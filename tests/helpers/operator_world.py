@@ -27,6 +27,11 @@ from afray_operator.observed import DryRun, Memory, Observed, Offers, RawObjects
 from helpers import kube_objects
 from helpers.kube_objects import NAME, START, UID, Raw, moment, seconds
 
+from afray.api.conditions import ConditionStatus, ConditionType, Reason
+from afray.api.meanings import MEANINGS
+
+SAID: set[tuple[ConditionType, ConditionStatus, Reason]] = set()
+"""Every condition that any world of this process has said."""
 KINDS = ("ray_jobs", "ray_clusters", "pods", "config_maps", "workloads")
 PROGRESS = f"{NAME}-progress"
 
@@ -215,9 +220,17 @@ class World:
         self.written()
         self.patches += 1
         self.job["status"] = merge_patch(self.job.get("status") or {}, patch)
+        self.check_words()
         self.recorded.add(self.job["status"].get("attempt", {}).get("rayJobName", ""))
         self.bump()
         self.cached_job = copy.deepcopy(self.job)
+
+    def check_words(self) -> None:
+        """No condition says what docs/conditions.md does not explain; what was said is remembered."""
+        for found in self.status["conditions"]:
+            pair = (ConditionStatus(found["status"]), Reason(found["reason"]))
+            assert pair in MEANINGS[ConditionType(found["type"])], found
+            SAID.add((ConditionType(found["type"]), *pair))
 
     def written(self) -> None:
         if self.dies_after is not None:

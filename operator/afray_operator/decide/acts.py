@@ -69,8 +69,7 @@ def _may_stay(status: JobStatus, found: RayJobSeen) -> bool:
 
 
 def _confirm(context: Context, status: JobStatus) -> Iterator[Action]:
-    is_over = has_failed(status) or is_suspended(status)
-    if not is_over and is_unconfirmed(context, status):
+    if is_unconfirmed(context, status) and not is_suspended(status):
         assert status.attempt is not None
         yield ReadRayJob(name=attempt_name(context, status.attempt))
 

@@ -53,9 +53,9 @@ def name_is_taken(context: Context, status: JobStatus) -> bool:
 
 
 def is_unconfirmed(context: Context, status: JobStatus) -> bool:
-    """Whether the recorded RayJob is not seen, and it is not yet certain that it is gone."""
+    """Whether the recorded RayJob is not seen, and it matters, and is not yet certain, that it is gone."""
     attempt = status.attempt
-    if attempt is None or not attempt.ray_job_uid:
+    if attempt is None or not attempt.ray_job_uid or has_failed(status):
         return False
     name = attempt_name(context, attempt)
     return context.seen.ray_job(name) is None and name not in context.seen.missing

@@ -37,7 +37,7 @@ def describe(context: Context, status: JobStatus, standing: Judgement) -> JobSta
 def _attempt(context: Context, status: JobStatus) -> dict[ConditionType, Judgement]:
     pause = _pause(context, status)
     if pause is not None:
-        return dict.fromkeys(_OF_THE_ATTEMPT, pause)
+        return {**dict.fromkeys(_OF_THE_ATTEMPT, pause), ConditionType.progressing: _stall(status) or pause}
     return {
         ConditionType.quota_reserved: quotas.quota(context, status),
         ConditionType.cluster_ready: readiness.readiness(context, status),
@@ -58,12 +58,20 @@ def _pause(context: Context, status: JobStatus) -> Judgement | None:
     return _between_attempts(status) if has_failed(status) else None
 
 
-def _between_attempts(status: JobStatus) -> Judgement:
+def _between_attempts(status: JobStatus, reason: Reason = Reason.retrying) -> Judgement:
     attempt = status.attempt
     assert attempt is not None
     assert attempt.last_failure is not None
-    reason = Reason.stalled if attempt.last_failure.reason is Reason.stalled else Reason.retrying
     return fails(reason, f"Attempt {attempt.number} failed: {attempt.last_failure.message}")
+
+
+def _stall(status: JobStatus) -> Judgement | None:
+    """What Progressing says between attempts, if the last one stalled."""
+    failure = status.attempt.last_failure if status.attempt is not None else None
+    is_between = has_failed(status) and not (is_final(status) or is_suspended(status) or is_stopping(status))
+    if not is_between or failure is None or failure.reason is not Reason.stalled:
+        return None
+    return _between_attempts(status, Reason.stalled)
 
 
 def _work(context: Context, status: JobStatus) -> dict[ConditionType, Judgement]:

@@ -148,6 +148,17 @@ def test_a_result_that_came_while_the_job_was_stopping_counts() -> None:
     assert world.stands("Complete") == "True/Succeeded"
 
 
+def test_a_job_whose_ray_job_was_deleted_by_hand_can_be_suspended() -> None:
+    world = World.running()
+    world.delete_ray_job(f"{NAME}-s1")
+    world.settle()
+    world.collect_garbage()
+    world.edit(suspend=True)
+    world.restart()
+    world.settle()
+    assert world.status["phase"] == "Suspended"
+
+
 def test_a_suspended_job_asks_the_api_server_nothing() -> None:
     world = suspended(World.running())
     for _ in range(3):
