@@ -6,14 +6,46 @@ below a field is its help text everywhere: error messages, the reference page, `
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from afray.api.problems import broken
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Two fields of a block, of which exactly one must be given."""
+
+    first: str
+    second: str
+    remedy: str
+
+    BOTH_REMEDY: ClassVar[str] = "Keep one of them."
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The two in their YAML spelling."""
+        return alias(self.first), alias(self.second)
+
+    @property
+    def neither(self) -> str:
+        """What is wrong with none of them."""
+        return "gives neither {} nor {}".format(*self.names)
+
+    @property
+    def both(self) -> str:
+        """What is wrong with both."""
+        return "gives both {} and {}".format(*self.names)
+
+
 class Block(BaseModel):
     """A mapping with known fields."""
+
+    one_of: ClassVar[OneOf | None] = None
+    """Two fields that exclude each other, none of which can be missed."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -26,17 +58,19 @@ class Block(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    @model_validator(mode="after")
+    def _keep_to_one(self) -> Self:
+        choice = type(self).one_of
+        if choice is None:
+            return self
+        given = [getattr(self, name) is not None for name in (choice.first, choice.second)]
+        if not any(given):
+            raise broken("", {}, choice.neither, choice.remedy)
+        if all(given):
+            raise broken("", list(choice.names), choice.both, choice.BOTH_REMEDY)
+        return self
+
 
 def alias(name: str) -> str:
     """The YAML spelling of a field."""
     return to_camel(name)
-
-
-def require_one(remedy: str, **fields: object) -> None:
-    """Raise a broken rule unless exactly one of two fields is given."""
-    names = [alias(name) for name in fields]
-    given = [alias(name) for name, value in fields.items() if value is not None]
-    if not given:
-        raise broken("", {}, f"gives neither {' nor '.join(names)}", remedy)
-    if len(given) > 1:
-        raise broken("", given, f"gives both {' and '.join(names)}", "Keep one of them.")

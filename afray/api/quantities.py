@@ -14,6 +14,8 @@ from afray.api.texts import ResourceName
 
 PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 LONGEST: Final = 32
+LARGEST_INTEGER: Final = 2**63 - 1
+"""An API server reads larger numbers as floats; as texts they may be larger."""
 KNOWN_QUANTITY: Final = Rule(
     rule=matches(PATTERN, "string(self)"),
     problem="is not a quantity",
@@ -36,7 +38,7 @@ def check_quantity(value: object) -> str:
     """Return the quantity as text; raises a broken rule."""
     if isinstance(value, float):
         raise broken("", value, "is a float, which an API server refuses here", f'Write "{value}" in quotes.')
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) and value <= LARGEST_INTEGER else value
     if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text):
         return text
     raise broken("", value, KNOWN_QUANTITY.problem, _remedy(value))

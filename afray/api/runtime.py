@@ -5,11 +5,11 @@ Credentials come in by reference to Secrets only; a manifest is stored and shown
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from afray.api.block import Block, require_one
+from afray.api.block import Block, OneOf
 from afray.api.texts import AccountName, ContainerImage, ObjectName, SecretKey, VariableName, VariablePrefix, Version
 
 
@@ -37,23 +37,20 @@ class ObjectKey(OptionalObject):
 class VariableSource(Block):
     """Where a variable's value comes from: exactly one field."""
 
+    one_of = OneOf(
+        "secret_key_ref", "config_map_key_ref", "Write secretKeyRef: {name: s3, key: AWS_SECRET_ACCESS_KEY}."
+    )
+
     secret_key_ref: ObjectKey | None = None
     """A key of a Secret."""
     config_map_key_ref: ObjectKey | None = None
     """A key of a ConfigMap."""
 
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        require_one(
-            "Write secretKeyRef: {name: s3, key: AWS_SECRET_ACCESS_KEY}.",
-            secret_key_ref=self.secret_key_ref,
-            config_map_key_ref=self.config_map_key_ref,
-        )
-        return self
-
 
 class Variable(Block):
     """One environment variable: exactly one of value and valueFrom."""
+
+    one_of = OneOf("value", "value_from", "Write value: text, or valueFrom: {secretKeyRef: {name: ..., key: ...}}.")
 
     name: VariableName
     """Its name."""
@@ -62,18 +59,11 @@ class Variable(Block):
     value_from: VariableSource | None = None
     """Where its value comes from."""
 
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        require_one(
-            "Write value: text, or valueFrom: {secretKeyRef: {name: ..., key: ...}}.",
-            value=self.value,
-            value_from=self.value_from,
-        )
-        return self
-
 
 class VariablesSource(Block):
     """All keys of a Secret or ConfigMap as variables: exactly one of the two."""
+
+    one_of = OneOf("secret_ref", "config_map_ref", "Write secretRef: {name: s3}.")
 
     secret_ref: OptionalObject | None = None
     """A Secret."""
@@ -81,11 +71,6 @@ class VariablesSource(Block):
     """A ConfigMap."""
     prefix: VariablePrefix = ""
     """Put before every key."""
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        require_one("Write secretRef: {name: s3}.", secret_ref=self.secret_ref, config_map_ref=self.config_map_ref)
-        return self
 
 
 class RuntimeSpec(Block):

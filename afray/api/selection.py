@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from afray.api.block import Block, require_one
+from afray.api.block import Block, OneOf
 from afray.api.cel import Checked, Rule
 from afray.api.locations import File
 from afray.api.problems import broken
@@ -77,6 +77,8 @@ AutoSteps = Annotated[Steps | Literal["auto"], BeforeValidator(_check_steps), Ch
 class BudgetSpec(Block):
     """How many rows people will label, cores included: exactly one of count and percent."""
 
+    one_of = OneOf("count", "percent", "Write {count: 1000} or {percent: 0.5}.")
+
     count: int | None = Field(None, ge=1, le=LARGEST_COUNT)
     """Number of rows."""
     percent: Percent | None = None
@@ -89,11 +91,6 @@ class BudgetSpec(Block):
             remedy = f"Write {{count: {value}}} for rows, or {{percent: {value}}} for a share of the pool."
             raise broken("", value, "is neither a count nor a percentage", remedy)
         return value
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        require_one("Write {count: 1000} or {percent: 0.5}.", count=self.count, percent=self.percent)
-        return self
 
 
 class CoreSpec(Block):

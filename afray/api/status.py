@@ -6,73 +6,39 @@ read, since a newer operator may have written them.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    AliasGenerator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    PlainSerializer,
-    ValidationError,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, JsonValue, ValidationError
 
-from afray.api.conditions import ConditionStatus, ConditionType, Phase, Reason
+from afray.api.conditions import ConditionStatus, ConditionType
 from afray.api.stages import Stage
-
-LONGEST_MESSAGE: Final = 400
-"""Characters of a condition's message, so that ten of them and the rest stay below 8 kB."""
-_LARGEST_COUNT: Final = 2**53
-
-
-def _to_seconds(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def write_moment(moment: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds, as Kubernetes writes times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-Moment = Annotated[datetime, AfterValidator(_to_seconds), PlainSerializer(write_moment, when_used="json")]
-Count = Annotated[int, Field(ge=0, le=_LARGEST_COUNT)]
-Seconds = Annotated[int, Field(ge=0, le=_LARGEST_COUNT)]
-Word = Annotated[str, Field(max_length=64)]
-Name = Annotated[str, Field(max_length=253)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
-Uri = Annotated[str, Field(max_length=2200)]
-Message = Annotated[str, Field(max_length=LONGEST_MESSAGE)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-
-
-class StatusBlock(BaseModel):
-    """A part of the status."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=AliasGenerator(alias=to_camel),
-        validate_by_alias=True,
-        validate_by_name=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+from afray.api.status_fields import LONGEST_MESSAGE as LONGEST_MESSAGE
+from afray.api.status_fields import (
+    Count,
+    Digest,
+    JobCondition,
+    JobPhase,
+    Message,
+    Moment,
+    Name,
+    Ratio,
+    Seconds,
+    StatusBlock,
+    Uri,
+    Why,
+    Word,
+)
+from afray.api.status_fields import write_moment as write_moment
 
 
 class Condition(StatusBlock):
     """One fact about the job, in the shape of metav1.Condition."""
 
-    type: ConditionType
+    type: JobCondition
     """What it speaks of."""
     status: ConditionStatus
     """Whether it holds."""
-    reason: Reason
+    reason: Why
     """Why, in one word for programs."""
     message: Message = ""
     """Why, in a sentence for people, with the next step if one is needed."""
@@ -89,7 +55,7 @@ class AttemptFailure(StatusBlock):
     """The attempt."""
     stage: Stage
     """Its stage."""
-    reason: Reason
+    reason: Why
     """Why it failed, as the condition Failed would say it."""
     message: Message = ""
     """The first cause in one line."""
@@ -205,9 +171,9 @@ class JobStatus(StatusBlock):
 
     observed_generation: Count = 0
     """The generation of the spec that this status speaks of."""
-    phase: Phase | None = None
+    phase: JobPhase | None = None
     """Where the job stands, in one word for people; programs read conditions."""
-    reason: Reason | None = None
+    reason: Why | None = None
     """Why it stands there: the reason of the condition that decides the phase."""
     start_time: Moment | None = None
     """When the first attempt was admitted."""

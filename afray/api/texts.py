@@ -50,15 +50,13 @@ class Spelling:
 _DOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED: Final = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
-JobName = Annotated[
-    str,
-    Spelling(
-        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
-        longest=40,
-        problem="is not a DNS-1035 label of at most 40 characters",
-        remedy="Start with a lowercase letter, go on with lowercase letters, digits and '-'; pods are named after it.",
-    ),
-]
+JOB_NAME: Final = Spelling(
+    pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+    longest=40,
+    problem="is not a DNS-1035 label of at most 40 characters",
+    remedy="Start with a lowercase letter, go on with lowercase letters, digits and '-'; pods are named after it.",
+)
+JobName = Annotated[str, JOB_NAME]
 
 LabelName = Annotated[
     str,

@@ -18,7 +18,7 @@ RESERVED_VARIABLES: Final = "SELECTION_"
 LEAST_MEMORY: Final = Decimal(64 * 1024**2)
 LARGEST_SPEC: Final = 32_000
 """Bytes of JSON."""
-_SECRET_ENDINGS: Final = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "ACCOUNT_KEY", "STORAGE_KEY", "API_KEY")
+SECRET_ENDINGS: Final = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "ACCOUNT_KEY", "STORAGE_KEY", "API_KEY")
 
 
 def pods(job: SelectionJob) -> Iterator[tuple[str, dict[str, str]]]:
@@ -117,7 +117,7 @@ def reserved_variable(job: SelectionJob) -> Iterator[Problem]:
 def secret_in_clear(job: SelectionJob) -> Iterator[Problem]:
     """A manifest is stored in etcd and git, and shown by `kubectl get -o yaml`."""
     for position, variable in enumerate(job.spec.runtime.env if job.spec.runtime else ()):
-        if variable.value and variable.name.upper().endswith(_SECRET_ENDINGS):
+        if variable.value and variable.name.upper().endswith(SECRET_ENDINGS):
             remedy = f"Put it into a Secret: valueFrom: {{secretKeyRef: {{name: ..., key: {variable.name}}}}}."
             field = f"runtime.env[{position}].value"
             yield violation(field, HIDDEN, f"gives the secret {variable.name} in clear", remedy)
