@@ -15,8 +15,9 @@ from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, Names
 from afray.client.attempts import Attempt, choose_attempt, is_over
 from afray.client.faults import ClusterFault, NothingLogged, ServerUnreachable
 from afray.client.records import JobRecord
-from afray.client.stored_logs import find_logs, read_log
+from afray.client.stored_logs import StoredLog, find_epochs
 from afray.client.story import standing
+from afray.contract.outputs import LOG_FOLDER
 from afray.storage.store import Store
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def logs(
         if not count:
             raise NothingLogged(
                 f"nothing is logged of {wanted} of {name} ({standing(record)}), neither in a pod nor at "
-                f"{record.output.rstrip('/')}/logs. See what it waits for: afray watch {name}"
+                f"{record.output.rstrip('/')}/{LOG_FOLDER}. See what it waits for: afray watch {name}"
             )
 
 
@@ -79,17 +80,15 @@ def _lines(jobs: Jobs, record: JobRecord, wanted: Attempt, follow: bool) -> Iter
 def _stored_lines(jobs: Jobs, record: JobRecord, wanted: Attempt, follow: bool) -> Iterator[str]:
     """Lines of the logs in the output; with `follow` those that are added, until the attempt is over."""
     output = Store.open(record.output)
-    seen: dict[int, int] = {}
+    logs: dict[int, StoredLog] = {}
     while True:
         # Asked before reading, so that what is written at the very end is read.
         ended = not follow or is_over(jobs.get(record.name), wanted)
-        for log in find_logs(output, record.uid, wanted.number):
-            if log.epoch not in seen:
-                note(f"{wanted}, from {output.address(log.keys[0])}")
-            text = read_log(output, log)
-            whole = len(text) if ended else text.rfind("\n") + 1
-            yield from text[seen.get(log.epoch, 0) : whole].splitlines()
-            seen[log.epoch] = whole
+        for epoch in find_epochs(output, record.uid, wanted):
+            if epoch not in logs:
+                logs[epoch] = StoredLog(output, epoch)
+                note(f"{wanted}, from {logs[epoch].uri}")
+            yield from logs[epoch].new_lines(ended=ended)
         if ended:
             return
         time.sleep(POLL_SECONDS)

@@ -85,7 +85,10 @@ def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
         case Ending.labels_refused:
             raise LabelsRefused(f"{record.name}: {_reason(record, ConditionType.labels_ready)}")
         case Ending.failed:
-            raise JobFailed(f"{record.name}: {_reason(record, ConditionType.failed)}. {_where_to_look(record)}")
+            raise JobFailed(
+                f"{record.name}: {_reason(record, ConditionType.failed)}. {_log_address(record)}"
+                f"Its driver's words: afray logs {record.name} --namespace {record.namespace}"
+            )
 
 
 def _state(record: JobRecord) -> str:
@@ -99,7 +102,8 @@ def _reason(record: JobRecord, kind: ConditionType) -> str:
     return tell(condition).rstrip(".")
 
 
-def _where_to_look(record: JobRecord) -> str:
-    attempt = record.status.attempt
-    stored = f"Log: {attempt.last_failure.log_uri}; or: " if attempt and attempt.last_failure else ""
-    return f"{stored}afray logs {record.name} --namespace {record.namespace}"
+def _log_address(record: JobRecord) -> str:
+    """Where the last attempt's log is stored, unless the message says so."""
+    failed, attempt = record.status.condition(ConditionType.failed), record.status.attempt
+    uri = attempt.last_failure.log_uri if attempt and attempt.last_failure else ""
+    return f"Log: {uri}. " if uri and failed and uri not in failed.message else ""

@@ -41,7 +41,13 @@ class Question:
     """As RBAC calls it."""
     resource: str
     namespace: str
+    """The empty text stands for all."""
     name: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it was asked for."""
+        return f"namespace {self.namespace!r}" if self.namespace else "all namespaces"
 
 
 class _Cause(BaseModel):
@@ -94,8 +100,8 @@ def fault(question: Question, code: int, body: str) -> AfrayError:
             )
         case 403:
             return NotPermitted(
-                f"{said}. Needed: the verb {question.verb} on {question.resource} in namespace "
-                f"{question.namespace!r}; ask whoever runs the cluster"
+                f"{said}. Needed: the verb {question.verb} on {question.resource} in {question.place}; "
+                "ask whoever runs the cluster"
             )
         case 404:
             return _missing(question, status)
@@ -118,7 +124,7 @@ def _missing(question: Question, status: _Status) -> AfrayError:
             f"there is no namespace {question.namespace!r}. See: kubectl get namespaces; choose with --namespace"
         )
     if question.resource != PLURAL:
-        return ClusterFault(f"there is no {question.resource} {question.name!r} in namespace {question.namespace!r}")
+        return ClusterFault(f"{question.server}: {status.message or 'there is no such object'}")
     if status.details.kind == PLURAL:
         return JobMissing(question.name, question.namespace)
     return EnvironmentFault(

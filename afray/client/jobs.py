@@ -77,7 +77,7 @@ class Jobs:
         following: str | None = None
         while True:
             options = _options(label_selector=selector, limit=_PAGE, _continue=following, _headers=_accept(table))
-            with self._answering("list"):
+            with self._answering("list", everywhere=everywhere):
                 page = (
                     self._api.list_cluster_custom_object(**self._kind, **options)
                     if everywhere
@@ -110,10 +110,10 @@ class Jobs:
                 if event is not None:
                     yield _change(event["type"], event["object"])
 
-    def _answering(self, verb: str, name: str = "") -> AbstractContextManager[None]:
-        cluster = self.cluster
+    def _answering(self, verb: str, name: str = "", *, everywhere: bool = False) -> AbstractContextManager[None]:
+        namespace = "" if everywhere else self.cluster.namespace
         return answering(
-            Question(server=cluster.title, verb=verb, resource=PLURAL, namespace=cluster.namespace, name=name)
+            Question(server=self.cluster.title, verb=verb, resource=PLURAL, namespace=namespace, name=name)
         )
 
 

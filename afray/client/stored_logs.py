@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator
 
+from afray.client.attempts import Attempt
+from afray.contract.outputs import attempt_rank, log_key
 from afray.storage.claims import newest_epoch, read_claim
-from afray.storage.store import Store
-
-FOLDER: Final = "logs"
-_PART: Final = re.compile(rf"{FOLDER}/driver-(?P<epoch>\d+)(?:\.(?P<number>\d+))?\.log")
+from afray.storage.store import ObjectMissing, Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def find_epochs(output: Store, uid: str, attempt: Attempt) -> list[int]:
+    """The drivers of an attempt of the SelectionJob with this uid, oldest first; each start takes a new epoch."""
+    rank = attempt_rank(attempt.stage, attempt.number)
+    claims = ((epoch, read_claim(output, epoch)) for epoch in range(1, newest_epoch(output) + 1))
+    return [epoch for epoch, claim in claims if claim.owner.id == uid and claim.attempt == rank]
+
+
 class StoredLog:
-    """One driver's log: its objects in order."""
+    """One driver's log, read anew as it grows."""
 
-    epoch: int
-    """Of the driver: a new one for each start, so an attempt that was preempted has several."""
-    keys: tuple[str, ...]
+    def __init__(self, output: Store, epoch: int) -> None:
+        self._output, self._key = output, log_key(epoch)
+        self._shown = 0
+        self.uri = output.address(self._key)
 
-
-def find_logs(output: Store, uid: str, attempt: int) -> tuple[StoredLog, ...]:
-    """The logs of an attempt of the SelectionJob with this uid, oldest first."""
-    wanted = set(_epochs(output, uid, attempt))
-    parts: dict[int, dict[int, str]] = {}
-    for entry in output.list(FOLDER):
-        found = _PART.fullmatch(entry.key)
-        if found and (epoch := int(found["epoch"])) in wanted:
-            parts.setdefault(epoch, {})[int(found["number"] or 0)] = entry.key
-    return tuple(StoredLog(epoch=epoch, keys=_in_order(parts[epoch])) for epoch in sorted(parts))
-
-
-def read_log(output: Store, log: StoredLog) -> str:
-    """The text of a log so far."""
-    return b"".join(output.read(key) for key in log.keys).decode(errors="replace")
-
-
-def _epochs(output: Store, uid: str, attempt: int) -> Iterator[int]:
-    for epoch in range(newest_epoch(output), 0, -1):
-        claim = read_claim(output, epoch)
-        if claim.owner.id == uid and claim.attempt == attempt:
-            yield epoch
-
-
-def _in_order(parts: Mapping[int, str]) -> tuple[str, ...]:
-    return tuple(parts[number] for number in sorted(parts))
+    def new_lines(self, *, ended: bool) -> Iterator[str]:
+        """The lines that were added; one without its end only once the log has ended."""
+        try:
+            text = self._output.read(self._key).decode(errors="replace")
+        except ObjectMissing:  # a driver that has just begun
+            return
+        whole = len(text) if ended else text.rfind("\n") + 1
+        yield from text[self._shown : whole].splitlines()
+        self._shown = max(self._shown, whole)

@@ -91,8 +91,8 @@ def test_a_failed_job_ends_with_1_and_says_why_and_where_its_log_is(
     ended = afray("watch", "welds")
     assert ended.exit_code == 1
     assert ended.stderr.splitlines()[-1] == (
-        f"error: welds: Failed=True (PermanentError): {why}. Log: s3://plant/out/logs/driver-1.log; "
-        f"or: afray logs welds --namespace {namespace}"
+        f"error: welds: Failed=True (PermanentError): {why}. Log: s3://plant/out/logs/driver-1.log. "
+        f"Its driver's words: afray logs welds --namespace {namespace}"
     )
     assert json.loads(afray("watch", "welds", "-o", "json").stdout)["status"]["phase"] == "Failed"
 

@@ -8,15 +8,13 @@ from importlib import metadata
 from afray import __version__
 from afray.contract.environment import DriverEnvironment
 from afray.contract.names import Stage
+from afray.contract.outputs import attempt_rank
 from afray.driver.on_cluster.groups import worker_groups
 from afray.driver.workspace import RunSettings
 from afray.errors import EnvironmentFault
 from afray.storage.ownership import Owner
 
 log = logging.getLogger(__name__)
-
-ATTEMPTS_PER_STAGE = 1_000_000
-"""More than a stage can have: attempts are counted anew in each stage, owners of an output are not."""
 
 
 def check_versions(environment: DriverEnvironment) -> None:
@@ -48,10 +46,5 @@ def run_settings(environment: DriverEnvironment) -> RunSettings:
         patience_seconds=job.spec.policy.start_deadline_seconds,
         lease_seconds=environment.lease_seconds,
         owner=Owner.of_job(environment.job_uid, title),
-        attempt=rank(stage, environment.attempt),
+        attempt=attempt_rank(stage, environment.attempt),
     )
-
-
-def rank(stage: Stage, attempt: int) -> int:
-    """A number that grows with every attempt of a job, from stage to stage."""
-    return [*Stage].index(stage) * ATTEMPTS_PER_STAGE + attempt

@@ -14,8 +14,9 @@ from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
 from afray.contract.environment import DriverEnvironment
 from afray.contract.names import Stage
+from afray.contract.outputs import attempt_rank
 from afray.driver.on_cluster.failures import find_cause
-from afray.driver.on_cluster.task import check_versions, rank, run_settings
+from afray.driver.on_cluster.task import check_versions, run_settings
 from afray.errors import EnvironmentFault, Fenced, PoolError, Retryable, SpecError
 
 RAY = metadata.version("ray")
@@ -53,12 +54,7 @@ def test_the_output_belongs_to_the_job_whatever_its_attempt() -> None:
     assert settings.owner.title == "SelectionJob weld-pilot, attempt 2 of select"
     assert settings.lease_seconds == 20
     assert settings.patience_seconds == 1800
-
-
-def test_every_attempt_of_a_later_stage_is_newer_than_all_of_an_earlier_one() -> None:
-    order = [(Stage.select, 1), (Stage.select, 20), (Stage.labels, 1), (Stage.labels, 300), (Stage.finetune, 1)]
-    ranks = [rank(stage, attempt) for stage, attempt in order]
-    assert ranks == sorted(set(ranks))
+    assert settings.attempt == attempt_rank(Stage.select, 2)
 
 
 def test_a_spec_without_pods_is_not_for_a_cluster() -> None:
