@@ -7,7 +7,6 @@ from importlib import metadata
 
 from afray import __version__
 from afray.contract.environment import DriverEnvironment
-from afray.contract.names import Stage
 from afray.contract.outputs import attempt_rank
 from afray.driver.on_cluster.groups import worker_groups
 from afray.driver.workspace import RunSettings
