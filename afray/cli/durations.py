@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN: Final = re.compile(r"(?:\d+[smhd])+")
+_SPAN: Final = re.compile(r"(?:[0-9]+[smhd])+")
 
 
 def parse_duration(text: str) -> float:
@@ -17,7 +17,7 @@ def parse_duration(text: str) -> float:
         return float(text)
     if not _SPAN.fullmatch(text):
         raise typer.BadParameter(f"{text!r} is no time span. Write 90s, 10m, 1h30m or 2d.")
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", text))
 
 
 TimeoutOption = Annotated[

@@ -14,7 +14,7 @@ from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, Names
 from afray.cli.screen import Screen, choose_screen
 from afray.client.faults import JobDeleted, JobFailed, LabelsRefused, StillUnderWay
 from afray.client.records import JobRecord
-from afray.client.story import Ending, duration, ending, news, obstacle, standing, tell
+from afray.client.story import Ending, advice, duration, ending, news, obstacle, standing, tell
 
 if TYPE_CHECKING:
     from afray.client.jobs import Jobs
@@ -86,7 +86,7 @@ def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
             raise LabelsRefused(f"{record.name}: {_reason(record, ConditionType.labels_ready)}")
         case Ending.failed:
             raise JobFailed(
-                f"{record.name}: {_reason(record, ConditionType.failed)}. {_log_address(record)}"
+                f"{record.name}: {_reason(record, ConditionType.failed)} {_log_address(record)}"
                 f"Its driver's words: afray logs {record.name} --namespace {record.namespace}"
             )
 
@@ -97,9 +97,10 @@ def _state(record: JobRecord) -> str:
 
 
 def _reason(record: JobRecord, kind: ConditionType) -> str:
+    """A condition in one line, and what to do about it."""
     condition = record.status.condition(kind)
     assert condition is not None, "by it the ending was found"
-    return tell(condition).rstrip(".")
+    return " ".join(filter(None, (tell(condition).rstrip(".") + ".", advice(condition))))
 
 
 def _log_address(record: JobRecord) -> str:

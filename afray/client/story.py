@@ -7,18 +7,19 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from afray.api.conditions import ConditionStatus, ConditionType, Phase, Reason
+from afray.api.meanings import meaning
 from afray.api.status import Condition, ProgressStatus
 from afray.client.records import JobRecord
 
-_BLOCKING = (
+_CHAIN = (
     ConditionType.accepted,
     ConditionType.quota_reserved,
     ConditionType.cluster_ready,
     ConditionType.progressing,
-    ConditionType.labels_ready,
 )
-"""What a job needs to go on, in the order in which it needs it."""
-
+"""What an attempt needs, in this order: where one is missing, the later ones are too."""
+_QUIET = (Reason.not_started, Reason.disabled)
+"""Reasons of things that are not there because it is not their turn."""
 _WORKING = (Phase.running, Phase.validating_labels, Phase.finetuning)
 _SLOW = 10.0
 """Units per second below which a rate has decimals."""
@@ -66,28 +67,34 @@ def standing(record: JobRecord) -> str:
 
 def obstacle(record: JobRecord) -> Condition | None:
     """The first condition that the job waits for."""
-    conditions = (record.status.condition(kind) for kind in _BLOCKING)
-    return next((found for found in conditions if found and found.status is not ConditionStatus.true), None)
+    conditions = (record.status.condition(kind) for kind in (*_CHAIN, ConditionType.labels_ready))
+    return next((found for found in conditions if found and not _is_true(found) and not _is_quiet(found)), None)
 
 
 def news(before: JobRecord | None, now: JobRecord) -> Iterator[str]:
     """Lines about what is different from `before`; without one, where it stands and what it waits for."""
     if before is None:
+        told = [found] if (found := obstacle(now)) else []
+    else:
+        told = [new for new in now.status.conditions if _is_news(before.status.condition(new.type), new, now)]
+    if before is None or standing(before) != standing(now):
         yield standing(now)
-        if (waiting := obstacle(now)) is not None:
-            yield tell(waiting)
-        return
-    if standing(before) != standing(now):
-        yield standing(now)
-    for condition in now.status.conditions:
-        if _differs(before.status.condition(condition.type), condition):
-            yield tell(condition)
+    for condition in told:
+        yield tell(condition)
+        if remedy := advice(condition):
+            yield f"next: {remedy}"
 
 
 def tell(condition: Condition) -> str:
     """A condition in one line, such as `QuotaReserved=False (Queued): ...`."""
     message = f": {condition.message}" if condition.message else ""
     return f"{condition.type}={condition.status} ({condition.reason}){message}"
+
+
+def advice(condition: Condition) -> str:
+    """What to do about a condition; "" where there is nothing to do, or a newer operator wrote it."""
+    found = meaning(condition.type, condition.status, condition.reason)
+    return found.remedy if found else ""
 
 
 def current_progress(record: JobRecord) -> ProgressStatus | None:
@@ -124,8 +131,27 @@ def duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in sizes[first : first + 2] if count) or "0 s"
 
 
-def _differs(old: Condition | None, new: Condition) -> bool:
-    """A message that only counts on while all is well is no news."""
+def _is_news(old: Condition | None, new: Condition, now: JobRecord) -> bool:
+    if _is_quiet(new) or _follows_from_an_obstacle(new, now):
+        return False
     if old is None or (old.status, old.reason) != (new.status, new.reason):
         return True
-    return new.status is not ConditionStatus.true and old.message != new.message
+    # A message that only counts on while all is well is no news.
+    return not _is_true(new) and old.message != new.message
+
+
+def _follows_from_an_obstacle(condition: Condition, record: JobRecord) -> bool:
+    """Whether it is false because one before it in the chain is, and that one is told."""
+    first = obstacle(record)
+    if first is None or not {first.type, condition.type} <= {*_CHAIN}:
+        return False
+    return _CHAIN.index(condition.type) > _CHAIN.index(first.type)
+
+
+def _is_true(condition: Condition) -> bool:
+    return condition.status is ConditionStatus.true
+
+
+def _is_quiet(condition: Condition) -> bool:
+    """Whether it says nothing that the phase does not say."""
+    return not _is_true(condition) and (not condition.message or condition.reason in _QUIET)

@@ -91,7 +91,8 @@ def test_a_failed_job_ends_with_1_and_says_why_and_where_its_log_is(
     ended = afray("watch", "welds")
     assert ended.exit_code == 1
     assert ended.stderr.splitlines()[-1] == (
-        f"error: welds: Failed=True (PermanentError): {why}. Log: s3://plant/out/logs/driver-1.log. "
+        f"error: welds: Failed=True (PermanentError): {why}. Mend the cause, and create another job on the same "
+        "output: it goes on from what is committed. Log: s3://plant/out/logs/driver-1.log. "
         f"Its driver's words: afray logs welds --namespace {namespace}"
     )
     assert json.loads(afray("watch", "welds", "-o", "json").stdout)["status"]["phase"] == "Failed"
@@ -111,7 +112,10 @@ def test_a_refused_label_file_ends_with_65(afray: Afray, kubectl: Kubectl, names
     set_status(kubectl, namespace, status("AwaitingLabels", refused, result=RESULT))
     ended = afray("watch", "welds")
     assert ended.exit_code == 65
-    assert ended.stderr.endswith("welds: LabelsReady=False (Rejected): 91 of 100 rows are answered, 95 are needed\n")
+    assert ended.stderr.endswith(
+        "error: welds: LabelsReady=False (Rejected): 91 of 100 rows are answered, 95 are needed. "
+        "Correct the file, and set `spec.labels` to its new `uri` or `sha256`.\n"
+    )
 
 
 def test_a_job_that_is_not_over_in_time_says_where_it_stands(afray: Afray, kubectl: Kubectl, namespace: str) -> None:

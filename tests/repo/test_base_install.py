@@ -78,7 +78,15 @@ def test_the_base_install_says_its_version(base: Installation) -> None:
 def test_the_base_install_shows_help_of_every_command(base: Installation) -> None:
     ended = base.run("afray", "--help")
     assert ended.returncode == 0, ended.stderr
-    assert {"run", "validate", "verify", "report", "bench"} <= set(ended.stdout.split())
+    assert {"run", "validate", "verify", "report", "bench", "submit", "watch"} <= set(ended.stdout.split())
+
+
+def test_the_base_install_brings_the_plugin_of_kubectl(base: Installation) -> None:
+    ended = base.run("kubectl-afray", "--help")
+    assert ended.returncode == 0, ended.stderr
+    commands = set(ended.stdout.split())
+    assert {"validate", "submit", "get", "watch", "logs", "suspend", "resume", "delete"} <= commands
+    assert "bench" not in commands
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*.yaml")), ids=lambda path: path.name)
@@ -114,3 +122,22 @@ def test_the_base_install_names_the_extra_that_work_on_rows_needs(base: Installa
     assert "pip install 'afray[run]'" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["get", "watch", "logs", "suspend", "resume", "delete"])
+def test_the_base_install_names_the_extra_that_a_cluster_needs(base: Installation, command: str) -> None:
+    check_cluster_extra_is_named(base.run("afray", command, "weld-pilot"))
+    check_cluster_extra_is_named(base.run("kubectl-afray", command, "weld-pilot"))
+
+
+def test_the_base_install_checks_a_manifest_before_it_misses_the_client(base: Installation) -> None:
+    check_cluster_extra_is_named(base.run("afray", "submit", str(ROOT / "examples" / "cluster.yaml")))
+    refused = base.run("afray", "submit", str(EXAMPLE))
+    assert refused.returncode == 64
+    assert "spec.runtime" in refused.stderr
+
+
+def check_cluster_extra_is_named(ended: subprocess.CompletedProcess[str]) -> None:
+    assert (ended.returncode, ended.stdout) == (67, "")
+    assert "pip install 'afray[cluster]'" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

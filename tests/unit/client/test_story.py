@@ -57,18 +57,45 @@ def test_the_obstacle_is_the_first_thing_that_a_job_lacks() -> None:
     assert obstacle(job_record("Running", [ACCEPTED, ADMITTED])) is None
 
 
-def test_the_first_news_is_where_a_job_stands_and_what_it_waits_for_in_kueues_own_words() -> None:
+def test_what_follows_from_another_condition_is_no_obstacle() -> None:
+    labels = waits_for_labels("AwaitingLabels")
+    waiting = job_record("AwaitingLabels", [condition("QuotaReserved", "False", "AwaitingLabels"), labels])
+    assert obstacle(waiting) == waiting.status.conditions[-1]
+    not_yet = condition("QuotaReserved", "False", "NotStarted", "The RayJob is not created yet.")
+    leaving = condition("ClusterReady", "False", "Stopping", "2 pods of attempt 1 are still there")
+    between = obstacle(job_record("Queued", [not_yet, leaving]))
+    assert between is not None
+    assert between.reason == "Stopping"
+    over = condition("QuotaReserved", "False", "Finished")
+    assert obstacle(job_record("Succeeded", [over, condition("Complete", "True", "Succeeded")])) is None
+
+
+def test_the_first_news_is_where_a_job_stands_what_it_waits_for_in_kueues_own_words_and_what_to_do() -> None:
     assert list(news(None, job_record("Queued", [ACCEPTED, NO_QUOTA]))) == [
         "Queued",
         "QuotaReserved=False (Queued): couldn't assign flavors: insufficient unused quota for cpu",
+        "next: `kubectl get workloads` shows what is ahead of it.",
     ]
 
 
 def test_later_news_is_what_changed() -> None:
+    head = condition("ClusterReady", "False", "HeadPending", "The head is starting.")
     before = job_record("Queued", [ACCEPTED, NO_QUOTA])
-    now = job_record("Starting", [ACCEPTED, ADMITTED, condition("ClusterReady", "False", "HeadPending")])
-    assert list(news(before, now)) == ["Starting", "QuotaReserved=True (Admitted)", "ClusterReady=False (HeadPending)"]
+    now = job_record("Starting", [ACCEPTED, ADMITTED, head, condition("Progressing", "False", "Queued", "not started")])
+    assert list(news(before, now)) == [
+        "Starting",
+        "QuotaReserved=True (Admitted)",
+        "ClusterReady=False (HeadPending): The head is starting.",
+    ]
     assert list(news(now, now)) == []
+
+
+def test_the_end_tells_the_outcome_and_not_what_ended_with_it() -> None:
+    over = [condition(kind, "False", "Finished") for kind in ("QuotaReserved", "ClusterReady", "Progressing")]
+    disabled = condition("FinetuneComplete", "False", "Disabled", "spec.finetune is not set.")
+    done = condition("Complete", "True", "Succeeded", "100 rows are selected.")
+    told = list(news(job_record("Running", [ACCEPTED, ADMITTED]), job_record("Succeeded", [*over, disabled, done])))
+    assert told == ["Succeeded", "Complete=True (Succeeded): 100 rows are selected."]
 
 
 def test_another_reason_to_wait_is_news_and_another_heartbeat_is_not() -> None:
