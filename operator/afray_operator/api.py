@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,14 @@ UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What is raised when no answer comes at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was there at a version of the store; later objects are not in it."""
+
+    items: list[Raw]
+    version: int
+
+
 class Api:
     """Reads and writes of namespaced objects. Errors are the client's own: ConflictError, ForbiddenError, ..."""
 
@@ -40,22 +49,19 @@ class Api:
         except NotFoundError:
             return None
 
-    async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> AsyncIterator[Raw]:
-        """All objects of a namespace (None: of all), page by page."""
-        going_on: str | None = None
+    async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> Listing:
+        """All objects of a namespace (None: of all), read page by page, as they were at one version."""
+        path = kind.resource().path(namespace=namespace)
+        items: list[Raw] = []
+        version, going_on = 0, None
         while True:
-            answer = await self._request(
-                "get",
-                kind.resource().path(namespace=namespace),
-                label_selector=selector,
-                limit=PAGE,
-                _continue=going_on,
-            )
-            for item in answer.get("items") or ():
-                yield item
-            going_on = (answer.get("metadata") or {}).get("continue")
+            answer = await self._request("get", path, label_selector=selector, limit=PAGE, _continue=going_on)
+            metadata = answer.get("metadata") or {}
+            version = version or int(metadata.get("resourceVersion") or 0)
+            items += answer.get("items") or ()
+            going_on = metadata.get("continue")
             if not going_on:
-                return
+                return Listing(items, version)
 
     async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
         """Create an object; with `dry_run` the server only says whether it would, unknown fields included."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from afray.contract import names
-from afray_operator.api import Raw
+from afray_operator.api import Listing, Raw
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
 
 _RAY_JOB_NAME: Final = re.compile(r"^(?P<job>.+)-[slf][1-9][0-9]*$")
@@ -107,12 +107,15 @@ class Cache:
         if len(self._gone) > 100_000:  # far more than one watch can be late
             self._gone.pop(next(iter(self._gone)))
 
-    def replace(self, kind: Kind, found: Iterable[Raw]) -> set[JobKey]:
-        """Take a whole listing: what it lacks is gone, of which no watch may ever tell. Returns the jobs concerned."""
-        listed = list(found)
-        uids = {raw["metadata"]["uid"] for raw in listed}
-        vanished = [raw for raw in self._all(kind) if raw["metadata"]["uid"] not in uids]
-        keys = {self.drop(kind, raw) for raw in vanished} | {self.put(kind, raw) for raw in listed}
+    def replace(self, kind: Kind, listing: Listing) -> set[JobKey]:
+        """Take a whole listing: what it lacks is gone, of which no watch may ever tell. Returns the jobs concerned.
+
+        What came after the listing is not missed in it.
+        """
+        uids = {raw["metadata"]["uid"] for raw in listing.items}
+        held = [raw for raw in self._all(kind) if _version(raw) <= listing.version]
+        vanished = [raw for raw in held if raw["metadata"]["uid"] not in uids]
+        keys = {self.drop(kind, raw) for raw in vanished} | {self.put(kind, raw) for raw in listing.items}
         return {key for key in keys if key is not None}
 
     def objects(self, kind: Kind, key: JobKey) -> tuple[Raw, ...]:

@@ -17,7 +17,7 @@ import kopf
 from kubernetes.aio.client.exceptions import ApiException
 
 from afray.contract import names
-from afray_operator.api import Api
+from afray_operator.api import Api, Listing
 from afray_operator.cache import Cache, JobKey
 from afray_operator.kinds import LABELLED, OPTIONAL, RAY_JOB, WATCHED, WORKLOAD, Kind
 from afray_operator.observed import Offers
@@ -60,13 +60,12 @@ class Watches:
             except (TimeoutError, ApiException, OSError):
                 log.exception("resync failed; the next follows in %.0f s", seconds)
 
-    async def _listed(self, kind: Kind) -> list[dict[str, Any]]:
+    async def _listed(self, kind: Kind) -> Listing:
         if kind in OPTIONAL and not await self.api.offers(kind):
-            return []
+            return Listing([], 0)
         selector = names.JOB_LABEL if kind in LABELLED else None
-        return [
-            raw for namespace in self.namespaces or (None,) async for raw in self.api.list(kind, namespace, selector)
-        ]
+        parts = [await self.api.list(kind, namespace, selector) for namespace in self.namespaces or (None,)]
+        return Listing([raw for part in parts for raw in part.items], min(part.version for part in parts))
 
     def saw(self, kind: Kind, event: str | None, raw: dict[str, Any]) -> None:
         """Take one event of a watch."""

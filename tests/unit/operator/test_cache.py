@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from afray_operator.api import Listing
 from afray_operator.cache import Cache, JobKey
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
 
@@ -66,10 +67,19 @@ def test_a_listing_drops_what_it_lacks_and_names_the_jobs_concerned() -> None:
     cache.put(SELECTION_JOB, make("welds"))
     cache.put(SELECTION_JOB, make("paint"))
     cache.put(RAY_JOB, make("welds-s1"))
-    assert cache.replace(SELECTION_JOB, [make("welds")]) == {WELDS, JobKey("plant", "paint")}
+    assert cache.replace(SELECTION_JOB, Listing([make("welds")], 5)) == {WELDS, JobKey("plant", "paint")}
     assert cache.job(JobKey("plant", "paint")) is None
     assert cache.job(WELDS) is not None
     assert len(cache.objects(RAY_JOB, WELDS)) == 1
+
+
+def test_what_came_after_a_listing_is_not_missed_in_it() -> None:
+    cache = Cache()
+    cache.put(RAY_JOB, make("welds-s1", version=9))
+    assert cache.replace(RAY_JOB, Listing([], 8)) == set()
+    assert len(cache.objects(RAY_JOB, WELDS)) == 1
+    cache.replace(RAY_JOB, Listing([], 9))
+    assert cache.objects(RAY_JOB, WELDS) == ()
 
 
 def test_what_nobody_decides_by_is_not_kept() -> None:
