@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Watches:
 
     async def _listed(self, kind: Kind) -> Listing:
         if kind in OPTIONAL and not await self.api.offers(kind):
-            return Listing([], 0)
+            return Listing([], sys.maxsize)
         selector = names.JOB_LABEL if kind in LABELLED else None
         parts = [await self.api.list(kind, namespace, selector) for namespace in self.namespaces or (None,)]
         return Listing([raw for part in parts for raw in part.items], min(part.version for part in parts))
