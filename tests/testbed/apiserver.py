@@ -1,7 +1,7 @@
 """An API server for tests: kube-apiserver and etcd on loopback, no controllers, up in seconds.
 
 Nothing else runs, so nothing collects garbage, deletes namespaces or starts pods: tests that need those need a Cluster.
-Several may run side by side, in one process or many. All that an instance leaves is its folder, and `down` removes that.
+Several may run side by side, in one process or many. All that one makes is in its folder, and `down` removes that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Packages of the operating system that a cluster needs: containers, networks, images. Installed when they are missing."""
+"""Packages of the operating system that a cluster needs: containers, networks, images. Installed when missing."""
 
 from __future__ import annotations
 

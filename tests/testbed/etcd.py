@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from testbed.commands import Argument
 from testbed.gomodules import program
 from testbed.instances import Instance
 from testbed.processes import Service
@@ -13,7 +14,7 @@ PEER = "unix://etcd-peer:0"
 
 def start(instance: Instance) -> Service:
     """Start etcd in an instance's folder."""
-    command = [
+    command: list[Argument] = [
         program("etcd"),
         "--name=testbed",
         "--data-dir=etcd",

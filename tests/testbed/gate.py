@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import pytest
 from _pytest.capture import CaptureManager
-
 from testbed import debian
 
 REQUIRED = "AFRAY_REQUIRE_CLUSTER"

@@ -71,14 +71,14 @@ def program(name: str) -> Path:
     """Return the path of a program, building it on the first call."""
     wanted = PROGRAMS[name]
     flags = _flags(wanted)
-    defined_by = [_go_version(), wanted.package, *flags, *_definition(wanted.folder)]
+    defined_by: list[str | bytes] = [_go_version(), wanted.package, *flags, *_definition(wanted.folder)]
     return cached(name, defined_by, lambda folder: _build(wanted, flags, folder)) / name
 
 
 def source(name: str) -> Path:
     """Return a copy of a folder of SOURCES, downloading its module on the first call."""
     wanted = SOURCES[name]
-    defined_by = [wanted.module, wanted.path, *_definition(wanted.folder)]
+    defined_by: list[str | bytes] = [wanted.module, wanted.path, *_definition(wanted.folder)]
     return cached(name, defined_by, lambda folder: _copy(wanted, folder)) / "files"
 
 

@@ -80,7 +80,7 @@ class Instance:
             process.kill()
         for service in self._services:
             service.process.wait()
-        _remove_cgroups(self.name)
+        remove_cgroups(self.name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_record(self) -> None:
@@ -105,7 +105,7 @@ def existing() -> Iterator[Instance]:
         yield Instance(record.parent, facts["stays"], Identity(*facts["owner"]), processes)
 
 
-def _remove_cgroups(name: str) -> None:
+def remove_cgroups(name: str) -> None:
     """Remove the groups of an instance, innermost first, as their last processes vanish."""
     deadline = time.monotonic() + EMPTY_SECONDS
     while left := [folder for root in _cgroup_roots(name) for folder in _inside_out(root)]:

@@ -27,6 +27,11 @@ class HeldPort:
         number: int = holder.getsockname()[1]
         return cls(number, holder)
 
+    @property
+    def descriptor(self) -> int:
+        """The socket, for a child process that is to listen on it."""
+        return self._socket.fileno()
+
     def release(self) -> None:
         """Let others have it."""
         self._socket.close()

@@ -6,7 +6,6 @@ means the parent's *thread*; therefore one thread that lives as long as this pro
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -44,7 +43,10 @@ class Service:
         environment: Mapping[str, str] | None = None,
         inherits: Sequence[int] = (),
     ) -> Service:
-        """Start a program in its own session and its log's folder; with `stays` it outlives its owner. `inherits` are open descriptors."""
+        """Start a program in its own session, in the folder of its log.
+
+        With `stays` it outlives its owner. `inherits` are open descriptors that it gets too.
+        """
         words = [*(() if stays else DIES_WITH_OWNER), *command]
         process = _starter.submit(_start, words, log, environment, inherits).result()
         return cls(name, process, log)
