@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from helpers.job_records import job_object
+from helpers.repository import ROOT
 from helpers.selection_jobs import make_manifest
 
 from afray.api.job import SelectionJob
-from afray.api.loading import load_object
+from afray.api.loading import load, load_object
 from afray.client.records import JobRecord
 from afray.client.submitting import choose_namespace, explain_conflict, to_body
 from afray.errors import SpecError
@@ -26,6 +29,21 @@ def test_what_is_sent_is_what_the_manifest_says_without_our_defaults() -> None:
     workers = [{"name": "gpu", "replicas": 2, "resources": PODS, "template": TEMPLATE}]
     written = make_manifest("plant", cluster={"head": {"resources": PODS}, "workers": workers})
     assert to_body(job(written), namespace="plant", queue=None) == written
+
+
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*cluster.yaml")), ids=lambda path: path.name)
+def test_examples_are_sent_word_by_word(example: Path) -> None:
+    written = yaml.safe_load(example.read_text())
+    namespace = written["metadata"].setdefault("namespace", "plant")
+    assert to_body(load(example), namespace=namespace, queue=None) == written
+
+
+@pytest.mark.parametrize("percent", [0.5, 12])
+def test_a_percentage_stays_a_number(percent: float) -> None:
+    body: dict[str, Any] = to_body(
+        job(make_manifest("plant", selection={"budget": {"percent": percent}})), namespace="plant", queue=None
+    )
+    assert body["spec"]["selection"]["budget"] == {"percent": percent}
 
 
 def test_what_a_server_added_is_not_sent_back() -> None:
