@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from helpers.repository import ROOT
 from testbed.kubectl import FIELD_MANAGER, Kubectl
@@ -110,7 +111,13 @@ def operating(kubeconfig: Path, *options: str, log: Path | None = None) -> Itera
 def apply_own_crd(kubectl: Kubectl) -> None:
     """Apply the CRD of SelectionJobs, and wait until the API server serves it."""
     kubectl("apply", "--server-side", "--field-manager", FIELD_MANAGER, "-f", CRD)
-    kubectl("wait", "crd/selectionjobs.afray.dev", "--for=condition=Established", "--timeout=30s")
+    # `kubectl wait` fails on a CRD that is so new that it has no conditions.
+    await_that(lambda: _is_established(kubectl.get("crd", "selectionjobs.afray.dev")))
+
+
+def _is_established(crd: dict[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or ()
+    return any((one["type"], one["status"]) == ("Established", "True") for one in conditions)
 
 
 def await_that(question: Callable[[], object], seconds: float = 30) -> None:
