@@ -22,7 +22,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "SelectionJob"
 PLURAL: Final = "selectionjobs"
-MOST_KEYS: Final = 10_000
+MOST_KEYS: Final = 1_000_000
 """More labels or annotations than fit into an object that an API server keeps."""
 
 

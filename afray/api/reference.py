@@ -1,14 +1,9 @@
-"""The reference page of the grammar, written from the models: `python -m afray.api.reference` writes docs/spec.md.
-
-A test compares the page with the models, so it can not go stale.
-"""
+"""The reference page of the grammar, docs/spec.md, written from the models by `make generate`."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import get_origin
 
 from pydantic.fields import FieldInfo
@@ -16,15 +11,15 @@ from pydantic_core import to_jsonable_python
 
 from afray.api import grammar, paths, rules
 from afray.api.block import Block
+from afray.api.crd.rules.one_sided import ONLY_AFRAY, ONLY_SERVER, OTHER_PATHS, OneSided
 from afray.api.job import API_VERSION, SelectionJob
 from afray.api.problems import show
 from afray.api.rules import Target
 
-PAGE = Path("docs/spec.md")
 _INTRODUCTION = f"""\
 # The SelectionJob manifest
 
-<!-- Written from the models by `python -m afray.api.reference`; change the models, not this page. -->
+<!-- Written from the models by `make generate`; change the models, not this page. -->
 
 One grammar for `afray run` on one machine and for the custom resource on a cluster: `apiVersion: {API_VERSION}`,
 `kind: SelectionJob`. Unknown fields, repeated keys and values of another type are errors. `afray validate FILE` names
@@ -40,12 +35,29 @@ _RULES = """\
 `afray validate`, `afray run` and the operator check them. `afray validate --for run|cluster` says for which of the two;
 without it, a manifest with `spec.runtime` is meant for a cluster.
 """
+_SERVER = """\
+## What an API server checks
+
+All of this: the custom resource definition holds types, bounds, defaults and, in CEL, every rule above. `kubectl apply`
+refuses what `afray validate --for cluster` refuses, at the same field, with the same words. Exceptions:
+"""
 
 
 def render() -> str:
     """The whole page, in Markdown."""
-    sections = [_INTRODUCTION, *_sections(SelectionJob, ()), _RULES + "\n" + "\n".join(_rule_lines()) + "\n"]
+    sections = [_INTRODUCTION, *_sections(SelectionJob, ()), _listed(_RULES, _rule_lines()), *_one_sided()]
     return "\n".join(sections)
+
+
+def _listed(heading: str, lines: Iterable[str]) -> str:
+    return heading + "\n" + "\n".join(lines) + "\n"
+
+
+def _one_sided() -> Iterator[str]:
+    yield _SERVER
+    yield _listed("Refused by `afray validate` alone:\n", _differences(ONLY_AFRAY))
+    yield _listed("Refused by an API server alone:\n", _differences(ONLY_SERVER))
+    yield _listed("Refused by both, with another field path:\n", _differences(OTHER_PATHS))
 
 
 def _sections(block: type[Block], path: paths.Path) -> Iterator[str]:
@@ -89,10 +101,5 @@ def _rule_lines() -> Iterator[str]:
         yield f"- **{check.__name__.replace('_', ' ')}**{where}: {inspect.cleandoc(check.__doc__ or '')}"
 
 
-def write(page: Path = PAGE) -> None:
-    """Write the page."""
-    page.write_text(render(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write(*map(Path, sys.argv[1:2]))
+def _differences(differences: Iterable[OneSided]) -> Iterator[str]:
+    yield from (f"- {difference.what}. {difference.why}" for difference in differences)

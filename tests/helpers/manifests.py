@@ -37,7 +37,7 @@ def manifest(changes: Mapping[str, object] | None = None) -> dict[str, object]:
     """A minimal manifest for `afray run`, with fields set or REMOVED by their paths."""
     made: dict[str, object] = copy.deepcopy(_MINIMAL)
     for path, value in (changes or {}).items():
-        _set(made, paths.split(path), copy.deepcopy(value) if value is not REMOVED else value)
+        set_field(made, paths.split(path), copy.deepcopy(value) if value is not REMOVED else value)
     return made
 
 
@@ -66,7 +66,8 @@ def problems_of(content: object, target: Target | None = None) -> tuple[Problem,
     return ()
 
 
-def _set(made: object, path: paths.Path, value: object) -> None:
+def set_field(made: object, path: paths.Path, value: object) -> None:
+    """Set a field of a manifest, or remove it, making the blocks around it."""
     *parents, last = path
     for step in parents:
         assert isinstance(made, dict | list)

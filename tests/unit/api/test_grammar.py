@@ -21,17 +21,6 @@ REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 
 
-def test_the_reference_page_is_what_the_models_say() -> None:
-    page = (REPOSITORY / reference.PAGE).read_text(encoding="utf-8")
-    assert page == reference.render(), "run: python -m afray.api.reference"
-
-
-def test_the_reference_page_is_written_by_its_module(tmp_path: Path) -> None:
-    page = tmp_path / "spec.md"
-    subprocess.run([sys.executable, "-m", "afray.api.reference", str(page)], check=True, cwd=REPOSITORY)
-    assert page.read_text(encoding="utf-8") == reference.render()
-
-
 def test_the_reference_page_names_every_field_and_every_rule() -> None:
     page = reference.render()
     for path, _ in grammar.all_fields():
