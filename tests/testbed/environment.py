@@ -1,0 +1,106 @@
+"""The Python environment for Ray pods: this machine's own, mounted read-only at its own paths.
+
+With torch it is 6 GB, too much to put into an image for each test run. Pod Security `restricted` forbids hostPath
+volumes in pods, so each folder is a PersistentVolume that a claim in the test's namespace is bound to.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.checkout import ROOT
+from testbed.kubectl import Kubectl, Manifest
+from testbed.steps import StepFailed
+
+RAY_CONTAINER = "ray"
+"""The container of operator-made pods that runs Ray."""
+BINDING_SECONDS = 60.0
+"""Pods made before that are put aside by the scheduler for a while."""
+OTHERS_MAY_ENTER = 0o005
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OF_THE_IMAGE = (Path("/usr"), Path("/"))
+"""Python of the distribution: the image has its own there, and must not be covered."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVolumes:
+    """Claims in one namespace that bring the environment."""
+
+    namespace: str
+    folders: tuple[Path, ...]
+
+    def template(self, container: str = RAY_CONTAINER) -> dict[str, object]:
+        """Return a pod template to merge strategically: the volumes, their mounts, and a PATH that starts there."""
+        numbered = list(enumerate(self.folders))
+        volumes = [
+            {"name": _name(n), "persistentVolumeClaim": {"claimName": _name(n), "readOnly": True}} for n, _ in numbered
+        ]
+        mounts = [{"name": _name(n), "mountPath": str(folder), "readOnly": True} for n, folder in numbered]
+        variables = [{"name": "PATH", "value": f"{Path(sys.prefix) / 'bin'}:{SYSTEM_PATH}"}]
+        return {
+            "spec": {"volumes": volumes, "containers": [{"name": container, "env": variables, "volumeMounts": mounts}]}
+        }
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Yield the volumes, and the claims that are bound to them."""
+        for number, folder in enumerate(self.folders):
+            volume = f"{self.namespace}-{_name(number)}"
+            terms = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+            yield {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": volume, "labels": {"testbed-namespace": self.namespace}},
+                "spec": {
+                    **terms,
+                    "capacity": {"storage": "1Gi"},
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "claimRef": {"namespace": self.namespace, "name": _name(number)},
+                    "hostPath": {"path": str(folder), "type": "Directory"},
+                },
+            }
+            yield {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": _name(number), "namespace": self.namespace},
+                "spec": {**terms, "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}},
+            }
+
+
+def environment_volumes(kubectl: Kubectl, namespace: str) -> EnvironmentVolumes:
+    """Make this Python's environment available to pods of a namespace.
+
+    Raises StepFailed if other users, such as a pod's, may not read it.
+    """
+    volumes = EnvironmentVolumes(namespace, _folders())
+    kubectl.create(*volumes.manifests())
+    for number, _ in enumerate(volumes.folders):
+        claim = f"persistentvolumeclaim/{_name(number)}"
+        kubectl.wait(claim, "jsonpath={.status.phase}=Bound", namespace=namespace, seconds=BINDING_SECONDS)
+    return volumes
+
+
+def remove_volumes(kubectl: Kubectl, namespace: str) -> None:
+    """Remove what is not in a namespace and so outlives it."""
+    kubectl("delete", "persistentvolume", "-l", f"testbed-namespace={namespace}", "--wait=false")
+
+
+def _folders() -> tuple[Path, ...]:
+    """Return the interpreter's installation, the environment and the checkout, none inside of another."""
+    wanted = [Path(sys.base_prefix), Path(sys.prefix), ROOT]
+    folders = [folder for folder in dict.fromkeys(wanted) if folder not in OF_THE_IMAGE]
+    for folder in folders:
+        if folder.stat().st_mode & OTHERS_MAY_ENTER != OTHERS_MAY_ENTER:
+            reason = f"users of pods may not read {folder}"
+            raise StepFailed("mounting the Python environment into pods", reason, f"chmod o+rx {folder}")
+    return tuple(folder for folder in folders if not _is_inside(folder, folders))
+
+
+def _is_inside(folder: Path, folders: Sequence[Path]) -> bool:
+    return any(folder != other and folder.is_relative_to(other) for other in folders)
+
+
+def _name(number: int) -> str:
+    return f"environment-{number}"
