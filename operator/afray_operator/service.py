@@ -79,6 +79,8 @@ async def _watch(settings: OperatorSettings, watches: Watches) -> None:
         settings=make_settings(is_namespaced=bool(settings.namespaces)),
         namespaces=settings.namespaces,
         clusterwide=not settings.namespaces,
+        # kopf's own guess asks for the user's name, and the user of a pod has none.
+        identity=settings.lease.identity,  # type: ignore[arg-type] # a NewType of str that kopf keeps to itself
     )
     raise Stopped("told to stop")  # kopf listens for signals itself; an error would have been raised
 

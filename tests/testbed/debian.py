@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from pathlib import Path
 
 from testbed.commands import run
 from testbed.steps import StepFailed, step
@@ -21,6 +23,8 @@ PROGRAMS = {
 }
 """What must be there, and the package that brings it."""
 INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
+ADDRESS = re.compile(r"^(?:URIs:|deb(?: \[[^]]*\])?) *(\S+/debian/?)(?=\s|$)", re.MULTILINE)
+"""Of Debian itself, in both forms of source lists."""
 NO_INDEX = "see that this machine reaches its Debian mirror, then run this again"
 
 
@@ -43,6 +47,17 @@ def require() -> None:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update"], remedy=NO_INDEX, environment=environment)
         run([*INSTALL, *packages], remedy=NO_INDEX, environment=environment)
+
+
+def mirror() -> str:
+    """Return the address from which this machine's own packages come."""
+    folder = Path("/etc/apt")
+    for source in sorted((*folder.glob("sources.list.d/*.sources"), *folder.glob("**/*.list"))):
+        if source.is_file() and (found := ADDRESS.search(source.read_text())):
+            return found[1]
+    raise StepFailed(
+        "looking for a Debian mirror", "no source list below /etc/apt names one", "add one, see sources.list(5)"
+    )
 
 
 def _path() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -33,10 +34,15 @@ class Identity:
         return facts is not None and int(facts[START_TICKS]) == self.started and facts[STATE] not in "ZX"
 
     def kill(self) -> None:
-        """End it at once and wait until it is gone, with all that the kernel ends together with it."""
+        """End it at once, without waiting until it is gone."""
+        if self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def await_end(self) -> None:
+        """Wait until it is gone after a kill, with all that the kernel ends together with it."""
         deadline = time.monotonic() + GONE_SECONDS
         while self.is_alive() and time.monotonic() < deadline:
-            os.kill(self.pid, signal.SIGKILL)
             time.sleep(LOOK_SECONDS)
 
 

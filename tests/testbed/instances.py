@@ -78,6 +78,8 @@ class Instance:
         """End every process and remove every trace; what is gone already is not missed."""
         for process in reversed(self.processes):
             process.kill()
+        for process in self.processes:
+            process.await_end()
         for service in self._services:
             service.process.wait()
         remove_cgroups(self.name)

@@ -69,6 +69,10 @@ class Network:
             f"route replace {pod_network(number)} via {node_address(number)}",
         )
 
+    def detach(self, number: int) -> None:
+        """Pull the cable of a node: what it sends is lost."""
+        self.configure(f"link set node{number} down")
+
     def configure(self, *lines: str) -> None:
         """Run lines of `ip` in this namespace."""
         run(self.inside("ip", "-batch", "-"), given="\n".join(lines), remedy=READ_IP)

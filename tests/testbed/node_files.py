@@ -76,6 +76,7 @@ def _kubelet(folder: Path, authority: Path, pair: KeyPair) -> dict[str, object]:
         "failCgroupV1": False,
         "featureGates": {"KubeletInUserNamespace": True},  # refused settings of the kernel are no error
         "localStorageCapacityIsolation": False,
+        "syncFrequency": "5s",  # pods that wait for a Secret to be filled see it soon: Kueue for its certificate
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi"},  # the disk is the machine's
         "volumePluginDir": str(folder / "plugins"),

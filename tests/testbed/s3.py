@@ -1,0 +1,87 @@
+"""An S3 server (moto) that pods and the host reach: one process in the cluster's network, listening on both sides."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from obstore.store import S3Store
+from testbed.checkout import ROOT
+from testbed.cluster import Cluster
+from testbed.network import GATEWAY
+from testbed.ports import LOOPBACK, HeldPort
+from testbed.steps import step
+
+PORT = 9000
+INSIDE = f"http://{GATEWAY}:{PORT}"
+START_SECONDS = 60.0
+UPLOADS = 8
+"""At a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3:
+    """A running server; it lives as long as its cluster."""
+
+    port: HeldPort
+
+    @classmethod
+    def start(cls, cluster: Cluster) -> S3:
+        """Start it and wait until it answers."""
+        port = HeldPort.hold()
+        with step("starting an S3 server"):
+            command = cluster.plane.network.inside(
+                sys.executable, "-m", "testbed.s3_serving", str(port.descriptor), GATEWAY, str(PORT)
+            )
+            environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+            server = cls(port)
+            service = cluster.instance.start("s3", command, environment=environment, inherits=[port.descriptor])
+            service.await_ready(server._answers, seconds=START_SECONDS)
+        return server
+
+    @property
+    def endpoint(self) -> str:
+        """Of processes on the host; pods use INSIDE."""
+        return f"http://{LOOPBACK}:{self.port.number}"
+
+    def create_bucket(self, name: str) -> None:
+        """Make an empty bucket."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")).close()
+
+    def upload(self, folder: Path, bucket: str, prefix: str) -> int:
+        """Put all files below a folder below a prefix, and return how many."""
+        store = S3Store(
+            bucket,
+            prefix=prefix,
+            endpoint=self.endpoint,
+            access_key_id="testbed",
+            secret_access_key="testbed",
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            list(pool.map(lambda path: store.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
+        return len(files)
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(self.endpoint, timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+def variables(endpoint: str = INSIDE) -> dict[str, str]:
+    """Return what a process needs to use the server; of a pod, or with another endpoint of the host."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "testbed",
+        "AWS_SECRET_ACCESS_KEY": "testbed",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
