@@ -91,6 +91,7 @@ def _bounds_in_words(json: Json, default: Any) -> Iterator[str]:
 
 
 def _joined(*texts: str | None) -> str:
-    """Help texts in one line, none of them twice."""
-    lines = [" ".join((text or "").split()) for text in texts]
-    return " ".join(dict.fromkeys(filter(None, lines)))
+    """Help texts in one line, none that another begins with."""
+    lines = list(dict.fromkeys(" ".join((text or "").split()) for text in texts))
+    said = (line for line in lines if not any(line != other and other.startswith(line.rstrip(".")) for other in lines))
+    return " ".join(filter(None, said))
