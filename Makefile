@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test check generate requirements clean
+.PHONY: demo test check generate cluster cluster-down cluster-demo requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
@@ -26,6 +26,17 @@ check: $(STAMP)  ## style, types, import rules
 generate: $(STAMP)  ## write what follows from the models: the CRD, docs/spec.md, docs/conditions.md
 	$(BIN)/python -m afray.api.generate
 	$(BIN)/python -m afray_operator.conditions_page
+
+TESTBED := env PYTHONPATH=tests $(BIN)/python -m testbed
+
+cluster: $(STAMP)  ## a Kubernetes on this machine, with KubeRay, Kueue, the operator and an S3 server; it stays
+	$(TESTBED) up
+
+cluster-down: $(STAMP)  ## take it away
+	$(TESTBED) down
+
+cluster-demo: $(STAMP)  ## the example for a cluster on one that is made for it, compared with a run on this machine
+	$(TESTBED) demo
 
 PIN := compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 requirements: $(BIN)/uv  ## pin anew after a change of pyproject.toml; no index address is written

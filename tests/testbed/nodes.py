@@ -67,7 +67,7 @@ class Node:
         self.plane.network.attach(self.number, self._service)
 
     def kill(self) -> None:
-        """Let it lose power: everything on it is gone at once, and nobody is told, not even by the end of a connection."""
+        """Let it lose power: all on it is gone at once, and nobody is told, not even by the end of a connection."""
         self.plane.network.detach(self.number)
         self._running().kill()
         remove_cgroups(f"{self.plane.instance.name}/{self.name}")

@@ -19,6 +19,9 @@ from testbed.steps import step
 PORT = 9000
 INSIDE = f"http://{GATEWAY}:{PORT}"
 START_SECONDS = 60.0
+KEY = "testbed"
+"""Any will do."""
+REGION = "us-east-1"
 UPLOADS = 8
 """At a time."""
 
@@ -54,19 +57,32 @@ class S3:
 
     def upload(self, folder: Path, bucket: str, prefix: str) -> int:
         """Put all files below a folder below a prefix, and return how many."""
-        store = S3Store(
-            bucket,
-            prefix=prefix,
-            endpoint=self.endpoint,
-            access_key_id="testbed",
-            secret_access_key="testbed",
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
+        store = self._store(bucket, prefix)
         files = [path for path in folder.rglob("*") if path.is_file()]
         with ThreadPoolExecutor(UPLOADS) as pool:
             list(pool.map(lambda path: store.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
         return len(files)
+
+    def read(self, uri: str) -> bytes:
+        """Return an object."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return bytes(self._store(bucket).get(key).bytes())
+
+    def list(self, uri: str) -> list[str]:
+        """Return the keys that begin as a URI does."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        return [found["path"] for page in self._store(bucket).list(prefix) for found in page]
+
+    def _store(self, bucket: str, prefix: str | None = None) -> S3Store:
+        return S3Store(
+            bucket,
+            prefix=prefix,
+            endpoint=self.endpoint,
+            access_key_id=KEY,
+            secret_access_key=KEY,
+            region=REGION,
+            client_options={"allow_http": True},
+        )
 
     def _answers(self) -> bool:
         try:
@@ -80,8 +96,8 @@ def variables(endpoint: str = INSIDE) -> dict[str, str]:
     """Return what a process needs to use the server; of a pod, or with another endpoint of the host."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "testbed",
-        "AWS_SECRET_ACCESS_KEY": "testbed",
-        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_REGION": REGION,
         "AWS_ALLOW_HTTP": "true",
     }
