@@ -12,6 +12,7 @@ from afray.api.crd import definition
 
 FILES: Final[Mapping[Path, Callable[[], str]]] = {
     Path("crds") / f"{definition.NAME}.yaml": definition.render,
+    Path("charts/afray/templates/crd.yaml"): definition.render_template,
     Path("docs/spec.md"): reference.render,
 }
 
