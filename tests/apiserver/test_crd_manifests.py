@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from helpers import odd_manifests
@@ -15,10 +15,12 @@ from helpers.strict_server import StrictServer
 from testbed.apiserver import ApiServer
 from testbed.namespaces import new_namespace
 
+from afray.api.crd.rules.one_sided import ONLY_AFRAY
 from afray.api.digest import spec_digest
 from afray.api.loading import load_object, load_text
 from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
+from afray.api.yaml_text import LARGEST
 
 pytestmark = pytest.mark.apiserver
 
@@ -78,6 +80,32 @@ def test_a_field_given_twice_is_refused_by_both(server: StrictServer) -> None:
         load_text(text, "manifest", target=Target.cluster)
     assert [problem.field for problem in ours.value.problems] == ["spec.selection.budget.count"]
     assert server.try_create_text(text).fields == {"spec.selection.budget.count"}
+
+
+ONE_SIDED: dict[str, Callable[[], object]] = {
+    "a pod template": lambda: cluster_manifest({"spec.cluster.head.template": {"spec": {"x": "y" * 8192}}}),
+    "`file://` locations": lambda: cluster_manifest(
+        {"spec.pool.uri": "file:///a%20b", "spec.output.uri": "file:///a b/o"}
+    ),
+    "a field with nothing": lambda: cluster_manifest({"spec.pool.decode": {"background": None}}),
+    "`64.0`": lambda: cluster_manifest({"spec.embedding.batchSize": 64.0}),
+    "`generateName`": lambda: cluster_manifest({"metadata": {"generateName": "weld-"}}),
+}
+
+
+@pytest.mark.parametrize("what", ONE_SIDED)
+def test_what_is_said_to_be_refused_by_afray_alone_is(server: StrictServer, what: str) -> None:
+    assert any(known.what.startswith(what) for known in ONLY_AFRAY)
+    assert problems_of(ONE_SIDED[what](), Target.cluster) != ()
+    assert server.try_create(ONE_SIDED[what]()).is_accepted
+
+
+def test_a_large_file_is_refused_by_afray_alone(server: StrictServer) -> None:
+    text = json.dumps(cluster_manifest()) + " " * LARGEST
+    assert len(ONE_SIDED) + 1 == len(ONLY_AFRAY)
+    with pytest.raises(InvalidManifest, match="larger than 256 KiB"):
+        load_text(text, "manifest", target=Target.cluster)
+    assert server.try_create_text(text).is_accepted
 
 
 def test_every_problem_is_told_at_once(server: StrictServer) -> None:

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 from helpers.crd_table import ACCEPTED, REFUSED, Changes, Refused
 from helpers.manifests import cluster_manifest, problems_of
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from afray.api.rules import Target
+from afray.api import location_rules
+from afray.api.crd.rules import NOT_BY_SERVER
+from afray.api.job import SelectionJob
+from afray.api.rules import RULES, Target
 from afray.cli.main import app
+
+WITH_THE_VALUE = {
+    location_rules.SPELLING: "is not spelled s3://",
+    location_rules.UNKNOWN_SCHEME: "has the unknown scheme nfs://",
+}
+"""Problems that name a part of the value."""
 
 
 def test_the_table_is_long_enough_to_mean_something() -> None:
     assert len(REFUSED) >= 100
     assert len({row.field for row in REFUSED}) >= 60
     assert len(ACCEPTED) >= 30
+
+
+def test_every_check_of_a_cluster_that_a_server_makes_has_a_row() -> None:
+    told: set[str] = set()
+    for row in REFUSED:
+        with suppress(ValidationError):
+            job = SelectionJob.model_validate(cluster_manifest(row.changes), by_alias=True, by_name=False)
+            told |= {check.__name__ for check in RULES[Target.cluster] if any(check(job))}
+    assert {check.__name__ for check in RULES[Target.cluster]} - told == {check.__name__ for check in NOT_BY_SERVER}
+
+
+def test_every_rule_of_a_location_has_a_row() -> None:
+    said = {problem.problem for row in REFUSED for problem in problems_of(cluster_manifest(row.changes))}
+    for rule in (*location_rules.EVERY_LOCATION, location_rules.FOLDER):
+        assert WITH_THE_VALUE.get(rule, rule.problem) in said
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.field)
