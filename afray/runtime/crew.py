@@ -21,11 +21,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
+from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from afray.errors import Retryable
 from afray.runtime.slots import Slot
@@ -93,7 +94,7 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         for seat in self.seats:
-            ray.kill(seat.actor)
+            _dismiss(seat)
 
     def __len__(self) -> int:
         return len(self.seats)
@@ -123,7 +124,7 @@ class Crew:
         """Put a new actor on a seat whose actor is lost."""
         log.log(level, "worker lost (%s), starting another", why)
         self.replaced += 1
-        ray.kill(seat.actor)
+        _dismiss(seat)
         fresh = _hire(seat.slot)
         seat.actor, seat.hello, seat.task, seat.asked, seat.pulse = fresh.actor, fresh.hello, None, None, None
 
@@ -137,6 +138,12 @@ def _hire(slot: Slot) -> _Seat:
         scheduling_strategy="SPREAD" if slot.group else "DEFAULT",
     ).remote(slot.threads)
     return _Seat(slot=slot, actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
+
+
+def _dismiss(seat: _Seat) -> None:
+    # Ray says so as an error where the actor was not even made; there is nothing to tell anybody.
+    with suppress(RayError):
+        ray.kill(seat.actor)
 
 
 class _Run:
@@ -275,4 +282,6 @@ class _Run:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0]
+    """What happened; Ray's first line says that an actor died, and a later one why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines[1:] if line.startswith(("The actor is dead", "The actor died"))), lines[0])
