@@ -132,7 +132,7 @@ def proxied(kubeconfig: Path, folder: Path) -> Iterator[ApiProxy]:
     try:
         yield proxy
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(_end(runner), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
@@ -154,6 +154,15 @@ async def _serve(proxy: ApiProxy) -> tuple[web.AppRunner, int]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     return runner, runner.addresses[0][1]
+
+
+async def _end(runner: web.AppRunner) -> None:
+    """Close everything, also what still waits for a server or a client."""
+    await runner.cleanup()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _point_at_server(proxy: ApiProxy, content: dict[str, Any]) -> None:
