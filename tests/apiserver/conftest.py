@@ -34,8 +34,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     GATE.open(session)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    GATE.tell(terminalreporter)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    GATE.tell(config)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from testbed import base_image, gate, gpus, helm, images, kuberay, kueue
+from testbed import base_image, gate, gpus, helm, images, kuberay, kueue, operator_image, operators
 from testbed import cluster as clusters
 from testbed.cluster import NODES, Cluster, running_cluster
 from testbed.environment import EnvironmentVolumes, environment_volumes, remove_volumes
@@ -24,7 +24,7 @@ def prepare() -> None:
     helm.program()
     for name in SOURCES:
         source(name)
-    for image in (images.kuberay, images.kueue, base_image.base):
+    for image in (images.kuberay, images.kueue, base_image.base, operator_image.operator_image):
         image()
 
 
@@ -40,8 +40,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     GATE.open(session)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    GATE.tell(terminalreporter)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    GATE.tell(config)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +51,14 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         with gate.shown(request.config):
             _install(running)
         yield running
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+    """The operator of this checkout, installed by its chart; the value is its namespace."""
+    with gate.shown(request.config):
+        operators.install(cluster)
+    return operators.NAMESPACE
 
 
 @pytest.fixture(scope="session")

@@ -51,9 +51,10 @@ class Gate:
             with shown(session.config):
                 self.prepare()
 
-    def tell(self, terminal: pytest.TerminalReporter) -> None:
-        """Say at the end what was not run."""
-        if self._closed is not None:
+    def tell(self, config: pytest.Config) -> None:
+        """Say what was not run, as the last line of all."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if self._closed is not None and terminal is not None:
             count, reason = self._closed
             terminal.write_line(f"NOT RUN: {count} tests marked {self.mark!r}, because {reason}", yellow=True)
 
