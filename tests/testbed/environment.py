@@ -20,6 +20,7 @@ RAY_CONTAINER = "ray"
 BINDING_SECONDS = 60.0
 """Pods made before that are put aside by the scheduler for a while."""
 OTHERS_MAY_ENTER = 0o005
+PROGRAMS = Path(sys.prefix) / "bin"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OF_THE_IMAGE = (Path("/usr"), Path("/"))
 """Python of the distribution: the image has its own there, and must not be covered."""
@@ -39,10 +40,19 @@ class EnvironmentVolumes:
             {"name": _name(n), "persistentVolumeClaim": {"claimName": _name(n), "readOnly": True}} for n, _ in numbered
         ]
         mounts = [{"name": _name(n), "mountPath": str(folder), "readOnly": True} for n, folder in numbered]
-        variables = [{"name": "PATH", "value": f"{Path(sys.prefix) / 'bin'}:{SYSTEM_PATH}"}]
+        variables = [{"name": "PATH", "value": f"{PROGRAMS}:{SYSTEM_PATH}"}]
         return {
-            "spec": {"volumes": volumes, "containers": [{"name": container, "env": variables, "volumeMounts": mounts}]}
+            "spec": {
+                "volumes": volumes,
+                "containers": [{"name": container, "env": variables, "volumeMounts": [*mounts, self._on_every_path()]}],
+            }
         }
+
+    def _on_every_path(self) -> dict[str, object]:
+        """Return a mount of the programs where every image looks: the submitter follows mounts, but never variables."""
+        ((number, folder),) = [(n, folder) for n, folder in enumerate(self.folders) if PROGRAMS.is_relative_to(folder)]
+        place = {"mountPath": "/usr/local/bin", "subPath": str(PROGRAMS.relative_to(folder))}
+        return {"name": _name(number), **place, "readOnly": True}
 
     def manifests(self) -> Iterator[Manifest]:
         """Yield the volumes, and the claims that are bound to them."""
