@@ -18,7 +18,7 @@ from afray.api.loading import load_object
 from afray.api.rules import Target
 from afray.api.stages import Stage
 
-FOLDER: Final = ROOT / "tests/data/golden/rayjobs"
+FOLDER: Final = ROOT / "tests/data/rayjobs"
 _QUEUE: Final = {"kueue.x-k8s.io/queue-name": "team-a", "kueue.x-k8s.io/priority-class": "high", "team": "welding"}
 _CPU: Final = {"name": "cpu", "replicas": 3, "resources": {"cpu": "4", "memory": "8Gi"}}
 _GPU: Final = {
