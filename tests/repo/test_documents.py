@@ -16,7 +16,7 @@ from afray.api.rules import Target
 from afray.cli.main import app
 
 MAKE = re.compile(r"(?:^|[\s;&|(])make ((?:[a-z][\w-]*(?:\s|$))+)")
-AFRAY = re.compile(r"(?:^|[\s/;&|(])afray ([a-z][\w-]*)(.*)")
+AFRAY = re.compile(r"^(?!helm )(?:.*?[\s/;&|(])?afray ([a-z][\w-]*)(.*)")  # a release of Helm is named so too
 OPTION = re.compile(r"(?<!\S)(--?[a-z][\w-]*)")
 PATH = re.compile(r"^(?:afray|tests|docs|examples|benchmarks|requirements|\.ci)/[\w./*-]*$")
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
