@@ -94,9 +94,14 @@ def logging_to(output: Store, epoch: int) -> Iterator[Logbook]:
         try:
             yield logbook
         except BaseException as error:
+            is_unforeseen = isinstance(error, Exception) and not isinstance(error, AfrayError)
             # Where a person sees the error anyway, it is not told twice: hence no level that is noted.
-            _LOGGER.info("ended: %s: %s", type(error).__name__, error, exc_info=not isinstance(error, AfrayError))
+            _LOGGER.info("ended: %s", _describe(error), exc_info=is_unforeseen)
             raise
         finally:
             _LOGGER.removeHandler(logbook.handler)
             _LOGGER.setLevel(level)
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

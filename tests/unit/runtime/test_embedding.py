@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers import jobs
+
+from afray.driver.verifying import NoFence
+from afray.pool.index import build_index
+from afray.pool.listing import open_pool
+from afray.runtime.embedding import EmbedPlan, embed_part, embed_pixels
+from afray.runtime.vectors import VECTORS
+from afray.runtime.worker import WorkerContext
+from afray.storage.store import Store
+
+ROWS = 12
+
+
+class CountingContext(WorkerContext):
+    """Counts what would keep a lease alive."""
+
+    def __init__(self, threads: int = 1) -> None:
+        super().__init__(threads)
+        self.moved = 0
+
+    def move(self) -> None:
+        super().move()
+        self.moved += 1
+
+
+def make_plan(folder: Path) -> tuple[EmbedPlan, Store]:
+    """Two readable rows in three; one batch takes them all."""
+    made = jobs.images_manifest(folder / "pool", folder / "out")
+    for row_id in [*jobs.write_images(folder / "pool", ROWS)][::3]:
+        (folder / "pool" / row_id).write_bytes(b"")
+    spec, output = jobs.parse(made).spec, Store.open(str(folder / "out"))
+    source = open_pool(spec.pool)
+    index = build_index(spec.pool, source, output, 100, fence=NoFence(), progress=lambda _done, _total: None)
+    plan = EmbedPlan(pool=spec.pool, decode=spec.pool.decode, embedding=spec.embedding, index=index, source=source)
+    return plan, output
+
+
+def test_every_row_shows_that_the_worker_gets_on_readable_or_not(tmp_path: Path) -> None:
+    plan, _ = make_plan(tmp_path)
+    context = CountingContext()
+    embed_pixels(context, plan, plan.index.read_part(0))
+    assert context.rows_done == ROWS
+    assert context.moved == 1 + ROWS, "once for the model, once for each row"
+
+
+def test_threads_change_no_bit(tmp_path: Path) -> None:
+    plan, output = make_plan(tmp_path)
+    parts = [
+        embed_part(CountingContext(threads), plan, 0, f"with-{threads}", output, NoFence()) for threads in (1, 3, 20)
+    ]
+    assert len({part.blobs[VECTORS].sha256 for part in parts}) == 1
