@@ -1,6 +1,8 @@
 """From a manifest to a SelectionJob, or to every problem that it has, in one InvalidManifest.
 
 text -> YAML with unique keys -> is it a SelectionJob at all -> fields (pydantic) -> rules between fields
+
+Rules are asked twice, of the locations as they are written and as they resolve: `ev` and `/data/ev` may be one folder.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from afray.api import explain, rules, yaml_text
 from afray.api.job import API_VERSION, KIND, SelectionJob
 from afray.api.problems import InvalidManifest, Problem, show
 from afray.api.rules import Target
+from afray.api.uris import resolve_uris
 
 _SERVER_FILLED: Final = frozenset(
     {
@@ -82,11 +85,17 @@ def _checked(content: object, source: str, target: Target | None, line: Callable
         except ValidationError as error:
             problems = explain.explain(error)
         else:
-            problems = rules.violations(job, target or rules.default_target(job))
+            problems = _violations(job, target or rules.default_target(job))
             if not problems:
                 return job
     located = [problem.at_line(line(problem.field)) for problem in problems]
     raise InvalidManifest(source, tuple(sorted(located, key=lambda problem: problem.line or 0)))
+
+
+def _violations(job: SelectionJob, target: Target) -> tuple[Problem, ...]:
+    """Broken rules; those that show only once relative paths start at the working directory come second."""
+    # What a run asks is enough then: that a cluster takes no paths was said of the paths as written.
+    return rules.violations(job, target) or rules.violations(resolve_uris(job, Path()), Target.run)
 
 
 def _identity_problems(content: object) -> tuple[Problem, ...]:

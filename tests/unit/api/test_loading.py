@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.manifests import cluster_manifest, manifest
+from helpers.manifests import EVALUATION, cluster_manifest, manifest
 
 from afray.api.loading import load, load_object
 from afray.api.problems import InvalidManifest, Problem
@@ -192,3 +192,31 @@ def test_no_message_repeats_a_secret(changes: dict[str, object]) -> None:
         load(yaml.safe_dump(cluster_manifest(changes)))
     assert "s3cr3t" not in str(caught.value)
     assert "s3cr3t" not in repr(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "field"),
+    [
+        ({"spec.pool.uri": "ev", "spec.evaluation": {**EVALUATION, "uri": "{here}/ev"}}, "spec.evaluation.uri"),
+        ({"spec.pool.uri": "{here}/ev/deep", "spec.evaluation": {**EVALUATION, "uri": "ev"}}, "spec.evaluation.uri"),
+        ({"spec.pool.uri": "../{name}/ev", "spec.evaluation": {**EVALUATION, "uri": "ev"}}, "spec.evaluation.uri"),
+        ({"spec.pool.uri": ".", "spec.output.uri": "outhere"}, "spec.output.uri"),
+        ({"spec.pool.uri": "file://{here}/pool", "spec.output.uri": "pool/out"}, "spec.output.uri"),
+    ],
+)
+def test_locations_that_overlap_are_found_however_they_are_spelled(
+    written: dict[str, object], field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = yaml.safe_dump(manifest(written)).replace("{here}", str(tmp_path)).replace("{name}", tmp_path.name)
+    (problem,) = problems(text)
+    assert problem.field == field
+    assert problem.line is not None
+
+
+def test_locations_beside_each_other_load_however_they_are_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    evaluation = {**EVALUATION, "uri": f"{tmp_path}/ev"}
+    assert load(yaml.safe_dump(manifest({"spec.pool.uri": "pool", "spec.evaluation": evaluation}))).spec.evaluation

@@ -201,3 +201,9 @@ def test_the_base_install_validates_offline_and_says_what_reading_rows_needs(poo
     assert told.returncode == 67
     assert "pip install 'afray[run]'" in told.stderr
     assert "--offline" in told.stderr
+
+
+def test_an_output_below_the_working_directory_that_is_the_pool_is_refused(pool: Path) -> None:
+    result = run("--offline", write(pool, {"spec.pool.uri": ".", "spec.output.uri": "outhere"}))
+    assert result.exit_code == 64
+    assert "is pool.uri or lies below it" in result.stderr
