@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test check generate cluster cluster-down cluster-demo requirements clean
+.PHONY: demo test nightly-cluster check generate cluster cluster-down cluster-demo requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
@@ -16,6 +16,9 @@ demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 
 test: check  ## everything that can be checked on this machine
 	$(BIN)/pytest
+
+nightly-cluster: $(STAMP)  ## what is too long for every run: the two-node cluster, the operator killed at every write
+	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster
 
 check: $(STAMP)  ## style, types, import rules
 	$(BIN)/ruff format --check .
