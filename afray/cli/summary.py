@@ -35,11 +35,17 @@ def _table(report: Report) -> RenderableType:
     evaluation = report.evaluation
     if evaluation.probe or evaluation.finetune:
         parts.append(_figures(evaluation.probe, evaluation.finetune))
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("selectionDigest", report.selection_digest)
-    facts.add_row("selection", address(report, "selection.csv"))
-    facts.add_row("report", address(report, HTML))
-    return Group(*parts, facts)
+    parts += [
+        _fact("selectionDigest", report.selection_digest),
+        _fact("selection", address(report, "selection.csv")),
+        _fact("report", address(report, HTML)),
+    ]
+    return Group(*parts)
+
+
+def _fact(name: str, value: str) -> Text:
+    """A line that is never cut: people copy digests and paths. A digest of 64 digits just fits into 80 columns."""
+    return Text(f"{name:15} {value}", overflow="fold")
 
 
 def _funnel(report: Report) -> RenderableType:
