@@ -28,26 +28,21 @@ JITTER: Final = 0.2
 
 
 def begin_stage(context: Context, status: JobStatus, stage: Stage) -> JobStatus:
-    """The first attempt of a stage; everything counts anew. RayJobs that are there already are not numbered again."""
-    number = max([1, *_numbers(context, stage)])
-    return later(status, stage=stage, attempt=AttemptStatus(stage=stage, number=number), progress=None)
+    """The first attempt of a stage, everything counts anew; or the last that is there, where the status was lost."""
+    mine = (found for found in context.seen.ray_jobs if context.seen.is_ours(found) and found.stage is stage)
+    number = max((found.attempt for found in mine), default=1)
+    return later(status, stage=stage, attempt=AttemptStatus(stage=stage, number=max(1, number)), progress=None)
 
 
-def next_attempt(context: Context, status: JobStatus, *, anew: bool = False) -> JobStatus:
+def next_attempt(status: JobStatus, *, anew: bool = False) -> JobStatus:
     """The next attempt of the same stage; `anew` if what failed before does not matter any more."""
     last = status.attempt
     assert last is not None
-    number = max([last.number + 1, *_numbers(context, last.stage)])
-    fresh = AttemptStatus(stage=last.stage, number=number)
+    fresh = AttemptStatus(stage=last.stage, number=last.number + 1)
     if not anew:
         kept = {"failures": last.failures, "active_seconds": last.active_seconds, "last_failure": last.last_failure}
         fresh = fresh.model_copy(update=kept)
     return later(status, attempt=fresh)
-
-
-def _numbers(context: Context, stage: Stage) -> list[int]:
-    mine = (seen for seen in context.seen.ray_jobs if context.seen.is_ours(seen))
-    return [seen.attempt for seen in mine if seen.stage is stage]
 
 
 def fail_attempt(context: Context, status: JobStatus, failure: AttemptFailure) -> JobStatus:
@@ -93,7 +88,7 @@ def retry_when_due(context: Context, status: JobStatus) -> JobStatus:
     if not has_failed(status) or is_suspended(status) or is_stopping(status) or context.job.spec.suspend:
         return status
     assert status.attempt is not None
-    return next_attempt(context, status) if is_due(status.attempt, context.now) else status
+    return next_attempt(status) if is_due(status.attempt, context.now) else status
 
 
 def is_due(attempt: AttemptStatus, now: datetime) -> bool:
@@ -115,4 +110,4 @@ def replace_outdated(context: Context, status: JobStatus) -> JobStatus:
     checks_others = found.stage is Stage.labels and found.labels_digest != labels_digest(context.job.spec.labels)
     if not waits_elsewhere and not checks_others:
         return status
-    return next_attempt(context, stop_clock(status, context.now), anew=checks_others)
+    return next_attempt(stop_clock(status, context.now), anew=checks_others)

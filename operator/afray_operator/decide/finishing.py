@@ -9,7 +9,7 @@ from afray.api.job import SelectionJob
 from afray.api.status import AttemptFailure, JobStatus
 from afray_operator.decide import clocks
 from afray_operator.decide.attempts import stop_clock
-from afray_operator.decide.context import Context, is_stopping, is_suspended, later
+from afray_operator.decide.context import Context, later
 from afray_operator.decide.messages import Judgement, clip, holds, set_condition
 
 
@@ -44,7 +44,7 @@ def failure_message(failure: AttemptFailure, failures: int) -> str:
 
 def fail_at_deadline(context: Context, status: JobStatus) -> JobStatus:
     """End the job when a stage has used up its active time."""
-    if is_stopping(status) or is_suspended(status) or not clocks.deadline_has_passed(context, status):
+    if not clocks.deadline_has_passed(context, status):
         return status
     assert status.attempt is not None
     limit = clocks.active_limit(context, status)

@@ -30,7 +30,7 @@ def record_outcome(context: Context, status: JobStatus) -> JobStatus:
         return status
     recorded = later(stop_clock(status, context.now), **kept)
     is_refused = payload.task is Stage.labels and recorded.labels is not None and not recorded.labels.accepted
-    return next_attempt(context, recorded, anew=True) if is_refused else recorded
+    return next_attempt(recorded, anew=True) if is_refused else recorded
 
 
 def _is_over(context: Context, status: JobStatus) -> bool:

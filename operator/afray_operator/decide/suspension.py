@@ -31,7 +31,7 @@ def suspend_or_resume(context: Context, status: JobStatus) -> JobStatus:
     if is_suspended(status) and not context.job.spec.suspend:
         resumed = _set(context, status, _RESUMED)
         was_begun = status.attempt is not None and (status.attempt.ray_job_uid or has_failed(status))
-        return next_attempt(context, resumed) if was_begun else resumed
+        return next_attempt(resumed) if was_begun else resumed
     return status
 
 

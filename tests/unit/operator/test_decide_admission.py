@@ -232,6 +232,15 @@ def test_a_change_of_policy_is_taken_up_by_every_condition() -> None:
     world.settle()
     assert world.status["observedGeneration"] == 2
     assert {condition["observedGeneration"] for condition in world.status["conditions"]} == {2}
+    for generation in (3, 4):
+        world.edit(suspend=generation == 3)
+        world.settle()
+        world.collect_garbage()
+        world.settle()
+        assert {condition["observedGeneration"] for condition in world.status["conditions"]} == {generation}
+    world.edit(policy={"backoffLimit": 6})
+    world.settle()
+    assert {condition["observedGeneration"] for condition in world.status["conditions"]} == {5}
 
 
 def test_a_foreign_ray_job_of_our_name_is_waited_for_and_never_touched() -> None:

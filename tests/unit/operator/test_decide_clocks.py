@@ -58,6 +58,18 @@ def test_a_deadline_that_is_moved_counts_from_now_on() -> None:
     assert world.stands("Failed") == "True/DeadlineExceeded"
 
 
+def test_a_deadline_that_is_moved_before_what_a_suspended_job_used_ends_it() -> None:
+    world = World.running()
+    world.edit(suspend=True)
+    world.passes(100)
+    world.settle()
+    world.collect_garbage()
+    world.settle()
+    world.edit(policy={"activeDeadlineSeconds": 120})
+    world.settle()
+    assert world.stands("Failed") == "True/DeadlineExceeded"
+
+
 def test_the_finetune_has_a_deadline_of_its_own_and_counts_anew() -> None:
     world = World.running(
         {
@@ -267,6 +279,7 @@ def test_a_clock_set_back_fails_nothing(jump: int) -> None:
     world.passes(jump)
     world.speaks(done=20)
     world.settle()
+    assert world.status["progress"]["done"] == 20
     world.passes(-jump)
     world.speaks(done=30)
     world.settle()

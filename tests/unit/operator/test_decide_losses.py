@@ -116,6 +116,22 @@ def test_a_result_counts_although_its_ray_job_was_deleted_before_anyone_looked()
     assert world.stands("Complete") == "True/Succeeded"
 
 
+def test_a_driver_that_failed_after_its_result_failed() -> None:
+    world = World.running()
+    world.speaks(stage="report", result=RESULT, failure=failure(74))
+    world.fails()
+    world.settle()
+    assert world.attempt["lastFailure"]["reason"] == "DriverFailed"
+
+
+def test_another_ray_job_in_the_place_of_the_recorded_one_is_not_it() -> None:
+    world = World.running()
+    world.ray_job()["metadata"]["uid"] = "another"
+    world.settle()
+    assert world.attempt["lastFailure"]["reason"] == "RayJobDeleted"
+    assert "deletionTimestamp" in world.ray_job()["metadata"]
+
+
 def test_a_deleted_ray_job_is_a_failed_attempt_and_another_follows() -> None:
     world = World.running()
     world.delete_ray_job(f"{NAME}-s1")

@@ -352,5 +352,5 @@ def is_over(status: Raw) -> bool:
 
 TestOperator = OperatorMachine.TestCase
 TestOperator.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -12,7 +12,7 @@ from afray_operator.decide.patching import status_patch
 from afray_operator.decide.progress import summarize
 from helpers.kube_objects import RESULT, START, failure, moment, pod, seconds
 from helpers.operator_world import World, merge_patch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afray.api.conditions import ConditionStatus, ConditionType, Reason
@@ -92,6 +92,7 @@ def test_a_job_whose_parts_all_talk_too_much_has_a_small_status() -> None:
     assert world.stands("ClusterReady") == "False/ImagePullFailed"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=700), st.integers(1, 400), st.integers(8, 600))
 def test_a_clipped_text_is_short_and_begins_like_the_text(text: str, characters: int, size: int) -> None:
     cut = clip(text, characters=characters, size=size)
@@ -228,6 +229,7 @@ def test_warnings_are_what_somebody_should_look_at() -> None:
     assert warned == {EventReason.attempt_failed}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_patch_makes_one_status_of_the_other(data: st.DataObject) -> None:
     full = largest_status()

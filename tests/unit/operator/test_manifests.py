@@ -14,7 +14,7 @@ from afray_operator.manifests.rayjobs import Attempt, ray_job
 from helpers import rayjob_goldens
 from helpers.kube_objects import NAME, NAMESPACE, UID
 from helpers.manifests import cluster_manifest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afray.api.loading import load_object
@@ -141,6 +141,16 @@ def test_the_submitter_goes_where_the_head_goes_with_its_volumes() -> None:
     assert container["volumeMounts"] == [{"name": "ca", "mountPath": "/etc/ca", "readOnly": True}]
 
 
+def test_a_template_s_own_toleration_of_lost_nodes_stands() -> None:
+    mine = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "tolerationSeconds": 5}
+    made = make({"spec.cluster.head.template": {"spec": {"tolerations": [mine]}}})
+    found = dict(pods(made))["head"]["spec"]["tolerations"]
+    assert [(each["key"], each["tolerationSeconds"]) for each in found] == [
+        ("node.kubernetes.io/unreachable", 5),
+        ("node.kubernetes.io/not-ready", 30),
+    ]
+
+
 def test_checking_labels_takes_no_device_and_no_worker() -> None:
     made = rayjob_goldens.make("everything-labels")
     assert [role for role, _ in pods(made)] == ["head", "submitter"]
@@ -168,6 +178,7 @@ def test_the_longest_name_of_a_job_and_a_late_attempt_fit_into_kuberay_s_limit()
     assert len(made["metadata"]["name"]) <= 47
 
 
+@settings(deadline=None)
 @given(TEMPLATES, TEMPLATES)
 def test_whatever_the_templates_say_labels_and_task_are_ours(head: Any, worker: Any) -> None:
     workers = [{"name": "gpu", "resources": {"cpu": "1", "memory": "1Gi"}, "template": worker}]
@@ -179,10 +190,11 @@ def test_whatever_the_templates_say_labels_and_task_are_ours(head: Any, worker: 
     for _, pod in pods(made):
         metadata = pod.get("metadata")
         assert metadata["labels"]["afray.dev/job"] == NAME
-    spec = dict(pods(made))["head"]["spec"]
-    for container in spec.get("containers", ()) if isinstance(spec, dict) else ():
-        if isinstance(container, dict) and container.get("name") == "ray":
-            assert variables({"spec": {"containers": [container]}})["SELECTION_STAGE"] == "select"
+    containers = dict(pods(made))["head"]["spec"].get("containers")
+    for container in containers if isinstance(containers, list) else ():
+        if isinstance(container, dict) and container.get("name") == "ray" and isinstance(container["env"], list):
+            told = {found["name"]: found.get("value") for found in container["env"] if isinstance(found, dict)}
+            assert told["SELECTION_STAGE"] == "select"
 
 
 def test_the_driver_may_get_and_patch_its_own_progress_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from afray_operator.manifests.merging import MERGE_KEYS, merge
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes.client import V1Container, V1PodSpec
 
@@ -94,17 +94,20 @@ def test_every_key_is_of_a_list_that_pods_or_containers_have() -> None:
     assert set(MERGE_KEYS) & both == set(), "one name would mean two lists"
 
 
+@settings(deadline=None)
 @given(parts())
 def test_nothing_laid_over_changes_nothing(base: dict[str, Any]) -> None:
     assert merge(base, {}) == base
 
 
+@settings(deadline=None)
 @given(parts(), parts())
 def test_laying_over_twice_is_laying_over_once(base: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge(base, patch)
     assert merge(once, patch) == once
 
 
+@settings(deadline=None)
 @given(parts(), parts())
 def test_no_entry_is_lost_or_doubled_and_ours_come_first(base: dict[str, Any], patch: dict[str, Any]) -> None:
     merged: Any = merge(base, patch)
@@ -113,6 +116,7 @@ def test_no_entry_is_lost_or_doubled_and_ours_come_first(base: dict[str, Any], p
         assert all_of_them == ours + [at for at in theirs if at not in ours]
 
 
+@settings(deadline=None)
 @given(parts(), parts())
 def test_what_the_template_says_wins(base: dict[str, Any], patch: dict[str, Any]) -> None:
     merged: Any = merge(base, patch)

@@ -19,6 +19,19 @@ from helpers.operator_world import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from afray.api.conditions import ConditionStatus, ConditionType, Reason
+from afray.api.stages import Stage
+from afray.api.status import (
+    AttemptFailure,
+    AttemptStatus,
+    Condition,
+    FinetuneStatus,
+    JobStatus,
+    LabelsStatus,
+    ResultStatus,
+)
+from afray.api.status_fields import StatusBlock
+
 OFFERS = Offers(ray_job=True, kueue=True)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -68,15 +81,74 @@ def test_any_value_in_any_place_is_taken(path: tuple[str | int, ...], value: obj
         )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["metadata", "spec", "status", "data"]), JSON))
 def test_objects_of_nothing_known_are_taken(raw: Raw) -> None:
     look({"job": raw, **{kind: [raw] for kind in WHOLE if kind != "job"}})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300) | JSON.map(json.dumps))
 def test_any_text_in_the_progress_is_taken(text: str) -> None:
     config_map = kube_objects.config_map(f"{NAME}-progress", {"progress": text})
     look({**WHOLE, "config_maps": [config_map]})
+
+
+def blocks(of: type[StatusBlock], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Blocks of a status with those fields."""
+    return st.fixed_dictionaries(fields).map(lambda given: of(**given))
+
+
+STAGE = st.sampled_from(list(Stage))
+MOMENT = st.sampled_from([START - kube_objects.seconds(5000), START, START + kube_objects.seconds(5000)])
+CONDITION = blocks(
+    Condition,
+    type=st.sampled_from(ConditionType),
+    status=st.sampled_from(ConditionStatus),
+    reason=st.sampled_from(Reason),
+    observed_generation=st.just(1),
+    last_transition_time=MOMENT,
+)
+FAILURE = blocks(AttemptFailure, number=st.integers(0, 2), stage=STAGE, reason=st.sampled_from(Reason), time=MOMENT)
+ATTEMPT = blocks(
+    AttemptStatus,
+    stage=STAGE,
+    number=st.integers(0, 2),
+    failures=st.integers(0, 9),
+    ray_job_uid=st.sampled_from(["", "uid-2", "another"]),
+    retry_after=st.none() | MOMENT,
+    admitted_time=st.none() | MOMENT,
+    started_time=st.none() | MOMENT,
+    active_since=st.none() | MOMENT,
+    active_seconds=st.integers(0, 10_000),
+    last_failure=st.none() | FAILURE,
+)
+STATUS = blocks(
+    JobStatus,
+    spec_hash=st.sampled_from(["", "a" * 64]),
+    stage=st.none() | STAGE,
+    attempt=st.none() | ATTEMPT,
+    result=st.none() | st.just(ResultStatus.model_validate(kube_objects.RESULT)),
+    labels=st.none() | st.just(LabelsStatus.model_validate(kube_objects.CHECKED)),
+    finetune=st.none() | st.just(FinetuneStatus.model_validate(kube_objects.FINETUNED)),
+    completion_time=st.none() | MOMENT,
+    conditions=st.lists(CONDITION, max_size=4, unique_by=lambda found: found.type).map(tuple),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STATUS, st.booleans(), st.booleans(), st.sampled_from(["", "Running", "Complete", "Failed", "ValidationFailed"]))
+def test_any_status_beside_any_ray_job_is_taken_and_leads_to_rest(
+    status: JobStatus, finetunes: bool, suspends: bool, deployment: str
+) -> None:
+    world = World.running({"spec.finetune": {"epochs": 1}} if finetunes else {})
+    assert world.job is not None
+    world.edit(suspend=suspends)
+    world.job["status"] = status.to_json()
+    world.ray_status(jobDeploymentStatus=deployment)
+    world.recorded.clear()
+    world.explains = False
+    world.settle()
 
 
 def test_a_spec_that_is_nested_without_end_is_said_to_be() -> None:
