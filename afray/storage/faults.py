@@ -30,6 +30,19 @@ class ObjectMissing(StorageError):
         return f"{self.address}: there is no such object. Check the address, and that nothing deleted it meanwhile"
 
 
+class LinkBroken(ObjectMissing):
+    """What is stored under this address is a link to nothing."""
+
+    def __init__(self, address: str, target: str) -> None:
+        StorageError.__init__(self, address, target)
+        self.address, self.target = address, target
+
+    def __str__(self) -> str:
+        return (
+            f"{self.address}: it is a link to {self.target}, and nothing is there. Fetch that file, or remove the link"
+        )
+
+
 class ObjectChanged(StorageError):
     """The object was replaced since it was listed."""
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 
 from afray.errors import AfrayError
 from afray.storage import partials
@@ -21,6 +22,7 @@ from afray.storage.addresses import check_key, join
 from afray.storage.faults import (
     AccessDenied,
     InvalidAddress,
+    LinkBroken,
     ObjectChanged,
     ObjectMissing,
     StoreFull,
@@ -31,7 +33,8 @@ from afray.storage.objects import ObjectInfo
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
+_MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO}
+_DANGLING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -55,14 +58,12 @@ class LocalFiles:
 
     def read(self, key: str, etag: str | None) -> bytes:
         """Return all bytes of the file."""
-        with self._reading(key), (self._root / key).open("rb") as file:
-            self._require(key, etag, os.fstat(file.fileno()))
+        with self._opened(key, etag) as file:
             return file.read()
 
     def read_range(self, key: str, start: int, length: int, etag: str | None) -> bytes:
         """Return the bytes of the file from `start` on, at most `length`."""
-        with self._reading(key), (self._root / key).open("rb") as file:
-            self._require(key, etag, os.fstat(file.fileno()))
+        with self._opened(key, etag) as file:
             file.seek(start)
             return file.read(length)
 
@@ -93,7 +94,10 @@ class LocalFiles:
             (self._root / key).unlink(missing_ok=True)
 
     def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        """Walk the folder in the order of the keys' UTF-8 bytes."""
+        """Walk the folder in the order of the keys' UTF-8 bytes.
+
+        Links to nothing, pipes and the like are listed too: somebody meant an object, so reading it says why not.
+        """
         with self._writing(prefix):
             if (self._root / prefix).is_file():
                 raise StoreRefused(self.address(prefix), "this is a file", "Name the folder that holds it")
@@ -107,8 +111,17 @@ class LocalFiles:
         for sort_key, key, is_folder in self._scan(folder):
             if is_folder and (sort_key > after or after.startswith(sort_key)):
                 yield from self._walk(key, after, (*above, identity))
-            elif not is_folder and sort_key > after and (entry := self.head(key)):
+            elif not is_folder and sort_key > after and (entry := self._listed(key)):
                 yield entry
+
+    def _listed(self, key: str) -> ObjectInfo | None:
+        """The entry of a name in a folder; None if it is gone by now."""
+        path = self._root / key
+        try:
+            with self._reading(key):
+                return _entry(key, _status(path))
+        except ObjectMissing:
+            return None
 
     def _identity(self, folder: str) -> tuple[int, int] | None:
         try:
@@ -126,7 +139,7 @@ class LocalFiles:
                 if partials.is_partial(entry.name):
                     continue
                 key = self._checked(join(folder, entry.name))
-                is_folder = entry.is_dir()
+                is_folder = _is_folder(entry)
                 found.append((f"{key}/".encode() if is_folder else key.encode(), key, is_folder))
         found.sort()
         return found
@@ -137,10 +150,16 @@ class LocalFiles:
         except InvalidAddress as error:
             raise InvalidAddress(self.address(key), error.problem, error.remedy) from None
 
-    def _require(self, key: str, etag: str | None, status: os.stat_result) -> None:
-        found = _etag(status)
-        if etag is not None and etag != found:
-            raise ObjectChanged(self.address(key), etag, found)
+    @contextmanager
+    def _opened(self, key: str, etag: str | None) -> Iterator[BinaryIO]:
+        # A pipe without a writer would otherwise hold the reader up for ever.
+        with self._reading(key), open(self._root / key, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not S_ISREG(status.st_mode):
+                raise StoreRefused(self.address(key), "this is a pipe or a device", "Put a file here, or remove it")
+            if etag is not None and etag != (found := _etag(status)):
+                raise ObjectChanged(self.address(key), etag, found)
+            yield file
 
     def _link(self, key: str, partial: Path) -> bool:
         path = self._root / key
@@ -160,6 +179,8 @@ class LocalFiles:
         try:
             yield
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            if (path := self._root / key).is_symlink():
+                raise LinkBroken(self.address(key), str(path.readlink())) from None
             raise ObjectMissing(self.address(key)) from None
         except OSError as error:
             raise fault(error, self.address(key)) from error
@@ -182,6 +203,29 @@ def fault(error: OSError, address: str) -> AfrayError:
     if error.errno in _MISPLACED:
         return StoreRefused(address, detail, "Name another place: a file must not stand where a folder is needed")
     return StoreUnreachable(address, detail, "the disk and its mount")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
+
+
+def _status(path: Path) -> os.stat_result:
+    """Of what the path leads to, or of the link itself if it leads nowhere."""
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno not in _DANGLING:
+            raise
+        return path.lstat()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _entry(key: str, status: os.stat_result) -> ObjectInfo:

@@ -21,7 +21,7 @@ from helpers.pools import (
     write_objects,
 )
 
-from afray.errors import PoolError
+from afray.errors import PoolError, StorageError
 from afray.pool import readers
 from afray.pool.cells import Cells
 from afray.pool.index import build_index
@@ -112,6 +112,30 @@ def test_a_deleted_object_is_missing(kind: str, any_source: Store, output: Store
         any_source.delete(entry.key)
 
     assert failure(reader, 4).reason is Reason.missing
+
+
+def test_links_to_nothing_and_pipes_are_rows_that_say_what_they_are(
+    tmp_path: Path, source: Store, output: Store
+) -> None:
+    write_images(source, ["a.png"])
+    (tmp_path / "pool" / "b.png").symlink_to(".git/annex/objects/b.png")
+    os.mkfifo(tmp_path / "pool" / "c.png")
+
+    part = index_part(source, "images", output)
+
+    assert part["id"].to_pylist() == ["a.png", "b.png", "c.png"]
+    reader = open_rows(PoolAt(source.uri, "images"), source, part)
+    for position, reason, said in ((1, Reason.missing, "link to .git/annex/objects/b.png"), (2, Reason.denied, "pipe")):
+        with pytest.raises(RowUnreadable, match=said) as caught:
+            reader.read(position)
+        assert caught.value.reason == reason
+
+
+def test_a_table_that_is_a_link_to_nothing_ends_the_run(tmp_path: Path, source: Store, output: Store) -> None:
+    write_objects(source, {"a.parquet": parquet_bytes({"id": ["a"], "image": [png(0)]})})
+    (tmp_path / "pool" / "b.parquet").symlink_to("not-fetched")
+    with pytest.raises(StorageError, match=r"b\.parquet: it is a link to not-fetched"):
+        index_part(source, "parquet", output)
 
 
 def test_another_size_is_changed_where_a_store_knows_no_etags(source: Store, output: Store) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from afray.errors import StorageError
-from afray.storage.store import InvalidAddress, Store, StoreRefused
+from afray.storage.store import InvalidAddress, ObjectChanged, ObjectMissing, Store, StoreRefused
 
 # What sorts around the slash, what gets escaped somewhere, and letters whose order in bytes is not that of code units.
 NAMES = st.text(alphabet="!-./0aAz~ %+#?&=_éß日\uffee😀", min_size=1, max_size=4).filter(
@@ -109,14 +110,42 @@ def test_links_are_followed_and_loops_of_them_are_left(file_store: Store, tmp_pa
     file_store.create("a/b", b"1")
     (tmp_path / "out" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "out" / "a" / "loop").symlink_to(tmp_path / "out")
-    (tmp_path / "out" / "dangling").symlink_to(tmp_path / "nothing")
     assert keys_of(file_store) == ["a/b", "linked/x"]
 
 
-def test_only_files_are_objects(file_store: Store, tmp_path: Path) -> None:
+def test_links_to_nothing_are_listed_and_reading_one_says_where_it_leads(file_store: Store, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "dangling").symlink_to(tmp_path / "not-fetched")
+    (tmp_path / "out" / "itself").symlink_to(tmp_path / "out" / "itself")
+    assert keys_of(file_store) == ["dangling", "itself"]
+    assert file_store.head("dangling") is None
+    with pytest.raises(ObjectMissing, match=r"out/dangling: it is a link to .*/not-fetched, and nothing is there"):
+        file_store.read("dangling")
+    with pytest.raises(StoreRefused, match="out/itself"):
+        file_store.read("itself")
+
+
+def test_a_link_that_leads_somewhere_since_it_was_listed_is_another_object(file_store: Store, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "fetched")
+    (listed,) = file_store.list()
+    (tmp_path / "fetched").write_bytes(b"1")
+    with pytest.raises(ObjectChanged):
+        file_store.read("a", etag=listed.etag)
+    assert file_store.read("a") == b"1"
+
+
+def test_what_is_no_file_is_listed_and_reading_it_is_refused_at_once(file_store: Store, tmp_path: Path) -> None:
     file_store.create("a", b"1")
     os.mkfifo(tmp_path / "out" / "pipe")
-    assert keys_of(file_store) == ["a"]
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(tmp_path / "out" / "socket"))
+    assert keys_of(file_store) == ["a", "pipe", "socket"]
+    for key in ("pipe", "socket"):
+        with pytest.raises(StoreRefused, match=f"out/{key}"):
+            file_store.read(key)
+        with pytest.raises(StoreRefused, match=f"out/{key}"):
+            file_store.read_range(key, 0, 1)
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error_and_not_an_empty_pool(tmp_path: Path) -> None:
