@@ -36,6 +36,13 @@ def cached(name: str, defined_by: Iterable[str | bytes], make: Callable[[Path], 
     return folder
 
 
+def keep_newest(name: str, count: int) -> None:
+    """Remove all but the newest artifacts of this name: for those that every change of the sources makes anew."""
+    made = sorted(root().glob(f"{name}-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for old in made[count:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def require_space(needed_bytes: int, place: Path, step: str) -> None:
     """Raise StepFailed when the disk of `place` has less room than a step is known to need."""
     existing = next(folder for folder in (place, *place.parents) if folder.exists())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from testbed import base_image
 from testbed.buildah import Buildah
-from testbed.cache import cached
+from testbed.cache import cached, keep_newest
 from testbed.checkout import ROOT
 from testbed.commands import run
 from testbed.images import ARCHIVE
@@ -24,6 +24,8 @@ DOCKERFILE = ROOT / "operator" / "Dockerfile"
 REQUIREMENTS = tuple(ROOT / "requirements" / f"{name}.txt" for name in ("bootstrap", "operator"))
 COPIED = ("pyproject.toml", "README.md", "LICENSE", "afray", "operator/afray_operator")
 """What the Dockerfile takes from the repository, beside the requirements."""
+KEPT = 3
+"""Images of earlier states of the sources."""
 NO_INDEX = "see that pip reaches its index (`pip config list`), then run this again"
 
 
@@ -48,6 +50,7 @@ def _download(folder: Path) -> None:
 
 
 def _make(folder: Path) -> None:
+    keep_newest("image-operator", KEPT)
     packages, base = wheels(), base_image.base()
     arguments = {"BASE": base_image.NAME, "PIP_OPTIONS": "--no-index --find-links /wheels"}
     with step("building the operator's image"), Buildah.open() as buildah:
