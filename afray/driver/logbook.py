@@ -50,7 +50,7 @@ class Logbook:
     @property
     def uri(self) -> str:
         """Where the copy is."""
-        return self._output.address(self._key)
+        return f"{self._output.uri}/{self._key}"
 
     def save(self) -> None:
         """Write what was collected; a log that cannot be stored is no reason to stop."""

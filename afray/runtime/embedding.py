@@ -163,7 +163,16 @@ def read_rows(output: Store, part: Commit) -> pa.Table:
 
 def _encoder(context: WorkerContext, plan: EmbedPlan) -> Encoder:
     pin_threads()
-    return context.once(plan.embedding, lambda: load_encoder(plan.embedding, expects_gpu=plan.expects_gpu))
+    return context.once(
+        plan.embedding, lambda: _shown(load_encoder(plan.embedding, expects_gpu=plan.expects_gpu), context)
+    )
+
+
+def _shown(encoder: Encoder, context: WorkerContext) -> Encoder:
+    """Every layer shows that the worker gets on: a batch of a large model may take a CPU minutes."""
+    for module in encoder.module.modules():
+        module.register_forward_hook(lambda *_: context.move())
+    return encoder
 
 
 def _table_bytes(table: pa.Table) -> bytes:

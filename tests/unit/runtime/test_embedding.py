@@ -5,6 +5,7 @@ from pathlib import Path
 from helpers import jobs
 
 from afray.driver.verifying import NoFence
+from afray.embedding.encoders import load_encoder
 from afray.pool.index import build_index
 from afray.pool.listing import open_pool
 from afray.runtime.embedding import EmbedPlan, embed_part, embed_pixels
@@ -39,12 +40,17 @@ def make_plan(folder: Path) -> tuple[EmbedPlan, Store]:
     return plan, output
 
 
-def test_every_row_shows_that_the_worker_gets_on_readable_or_not(tmp_path: Path) -> None:
+def test_every_row_shows_that_the_worker_gets_on_readable_or_not_and_so_does_every_layer(tmp_path: Path) -> None:
     plan, _ = make_plan(tmp_path)
     context = CountingContext()
-    embed_pixels(context, plan, plan.index.read_part(0))
+    part = plan.index.read_part(0)
+    embed_pixels(context, plan, part.slice(0, 0))
+    assert context.moved == 1, "for the model"
+    encoder = load_encoder(plan.embedding)
+    layers = sum(1 for _ in encoder.module.modules())
+    embed_pixels(context, plan, part)
     assert context.rows_done == ROWS
-    assert context.moved == 1 + ROWS, "once for the model, once for each row"
+    assert context.moved - 2 - ROWS > layers / 2, "most layers, once each: one batch has them all"
 
 
 def test_threads_change_no_bit(tmp_path: Path) -> None:
