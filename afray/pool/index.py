@@ -114,15 +114,20 @@ def _number_rows_of_files(
 
 
 def _warn_of_scattered_rows(source: Store, rows: pa.Table, shard_size: int) -> None:
-    """Say so if each shard has rows in most row groups: every group is then read once per shard."""
+    """Say so if many shards have rows in one row group: it is then read once for each."""
     if "row_group" not in rows.schema.names:
         return
     group = np.asarray(rows["file"]).astype(np.int64) << 32 | np.asarray(rows["row_group"])
     shards = range(0, len(group), shard_size)
-    reads = sum(len(np.unique(group[start : start + shard_size])) for start in shards) / len(np.unique(group))
-    if reads > _MOST_READS:
-        logger.warning(
-            "%s: each row group will be read %.0f times, because its rows are scattered over shards. "
-            "Sort the files by id to read each once or twice",
-            source.uri, reads,
-        )  # fmt: skip
+    groups = len(np.unique(group))
+    reads = sum(len(np.unique(group[start : start + shard_size])) for start in shards) / groups
+    if reads <= _MOST_READS:
+        return
+    # Rows in order meet each group in one stretch: then it is the size that makes many shards share a group.
+    stretches = 1 + np.count_nonzero(np.diff(group))
+    if stretches == groups:
+        cause = f"it holds {len(group) / groups:,.0f} rows and a shard {shard_size:,}"
+        remedy = "Write row groups of about a shard, sorted by id, or raise embedding.shardSize"
+    else:
+        cause, remedy = "its rows are scattered over shards", "Sort the files by id to read each once or twice"
+    logger.warning("%s: each row group will be read %.0f times, because %s. %s", source.uri, reads, cause, remedy)

@@ -50,12 +50,17 @@ def _rows_by_group(part: pa.Table) -> dict[StoredFile, dict[int, list[tuple[int,
 
 
 def _stream(opened: pq.ParquetFile, group: int, rows: I64) -> Iterator[tuple[slice, pa.Array]]:
-    """Yield the vectors of `rows` of a row group, batch by batch: which of the rows, and their lists."""
+    """Yield the vectors of `rows` of a row group, batch by batch: which of the rows, and their lists.
+
+    Nothing is read behind the last of them.
+    """
     start = 0
     for batch in opened.iter_batches(_BATCH_ROWS, row_groups=[group], columns=["embedding"], use_threads=False):
         first, last = np.searchsorted(rows, [start, start + len(batch)])
         if first < last:
             yield slice(first, last), batch.column(0).take(pa.array(rows[first:last] - start))
+        if last == len(rows):
+            return
         start += len(batch)
 
 

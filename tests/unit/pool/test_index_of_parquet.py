@@ -238,6 +238,19 @@ def test_scattered_rows_are_warned_of(source: Store, output: Store, caplog: pyte
     assert "Sort the files by id" in caplog.text
 
 
+def test_row_groups_of_many_shards_are_the_cause_where_rows_are_sorted(
+    source: Store, output: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    columns = {"id": pa.array(np.arange(3000)), "embedding": vector_column(np.ones((3000, 2), np.float32))}
+    write_objects(source, {"a.parquet": parquet_bytes(columns)})
+    with caplog.at_level(logging.WARNING):
+        build(source, output, "embeddings", shard_size=50)
+    (said,) = caplog.messages
+    assert "read 60 times, because it holds 3,000 rows and a shard 50" in said
+    assert "embedding.shardSize" in said
+    assert "Sort" not in said
+
+
 def test_vectors_know_their_length_in_every_part(source: Store, output: Store) -> None:
     vectors = np.ones((5, 3), np.float32)
     columns = {"id": list("abcde"), "embedding": vector_column(vectors)}

@@ -366,6 +366,20 @@ def test_vectors_of_large_row_groups_are_streamed(source: Store, output: Store) 
     np.testing.assert_array_equal(read_vectors(pool, source, part), vectors[::-1][9_000:18_000])
 
 
+def test_vectors_behind_the_last_of_a_part_are_not_read(source: Store, output: Store) -> None:
+    vectors = np.random.default_rng(0).standard_normal((20_000, 256)).astype(np.float32)
+    columns = {"id": pa.array(np.arange(20_000)), "embedding": vector_column(vectors)}
+    content = parquet_bytes(columns, rows_per_group=20_000, use_dictionary=False, compression="none")
+    write_objects(source, {"a.parquet": content})
+    part = index_part(source, "embeddings", output, shard_size=100)
+    watched = RecordingStore.watch(source)
+
+    found = read_vectors(PoolAt(source.uri, "embeddings"), watched, part)
+
+    np.testing.assert_array_equal(found, vectors[:100])
+    assert sum(watched.bytes_read) < vectors.nbytes / 2
+
+
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "list"])
 def test_null_vectors_and_numbers_are_not_finite(fixed: bool, source: Store, output: Store) -> None:
     kind = pa.list_(pa.float32(), 2) if fixed else pa.list_(pa.float32())
