@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.ray_jobs import ray_job, submitter_log
+from helpers.ray_jobs import await_complete, ray_job, submitter_log
 from helpers.repository import ROOT
 from helpers.traces import traces
 from testbed import kueue, s3
@@ -40,9 +40,7 @@ def test_a_ray_job_with_workers_on_two_nodes_completes_when_kueue_has_admitted_i
     cluster.kubectl.apply(kueue.cluster_queue(namespace, QUOTA), kueue.local_queue("queue", namespace, namespace))
     program = Path(__file__).with_name("two_workers.py")
     cluster.kubectl.create(ray_job("where", python_environment, program, nodes=["node1", "node2"], queue="queue"))
-    cluster.kubectl.wait(
-        "rayjob/where", "jsonpath={.status.jobDeploymentStatus}=Complete", namespace=namespace, seconds=COMPLETE_SECONDS
-    )
+    await_complete(cluster.kubectl, "where", namespace, seconds=COMPLETE_SECONDS)
     assert "workers on ['node1', 'node2']" in submitter_log(cluster.kubectl, "where", namespace)
     (workload,) = cluster.kubectl.list("workload", namespace)
     assert {condition["type"] for condition in workload["status"]["conditions"]} >= {"Admitted", "Finished"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from testbed import base_image
 from testbed.environment import RAY_CONTAINER, EnvironmentVolumes
 from testbed.gpus import RESOURCE as GPU
 from testbed.kubectl import Kubectl
+from testbed.situations import situation
 
+LOOK_SECONDS = 1.0
 QUEUE = "kueue.x-k8s.io/queue-name"
 SUBMITTER = "ray-job-submitter"
 HEAD_SIZE = {"cpu": "300m", "memory": "3Gi"}
@@ -48,6 +51,16 @@ def ray_job(name: str, environment: EnvironmentVolumes, program: Path, *, nodes:
     }
 
 
+def await_complete(kubectl: Kubectl, name: str, namespace: str, *, seconds: float) -> None:
+    """Wait until a RayJob is complete. If it is not in time, or fails, the message tells what its pods say."""
+    deadline, state = time.monotonic() + seconds, ""
+    while state != "Complete":
+        state = kubectl.get("rayjob", name, namespace).get("status", {}).get("jobDeploymentStatus", "")
+        assert state != "Failed", f"{state}\n{situation(kubectl, namespace)}"
+        assert time.monotonic() < deadline, f"{state} after {seconds:.0f} s\n{situation(kubectl, namespace)}"
+        time.sleep(LOOK_SECONDS)
+
+
 def submitter_log(kubectl: Kubectl, name: str, namespace: str) -> str:
     """Return what the job's driver printed, as its submitter followed it."""
     return kubectl("logs", f"job/{name}", "-n", namespace, "-c", SUBMITTER)
@@ -66,7 +79,7 @@ def _pod(
         "image": base_image.NAME,
         "imagePullPolicy": "Never",
         "env": variables,
-        "resources": {"requests": dict(size), "limits": dict(size)},
+        "resources": {"requests": dict(size), "limits": _limits(size)},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     spec: Manifest = {
@@ -76,3 +89,8 @@ def _pod(
         "containers": [ours],
     }
     return merge({"spec": spec}, _POD.validate_python(environment.template(container)))
+
+
+def _limits(size: Mapping[str, str]) -> Manifest:
+    """Return no limit of the CPU: Ray gives up when its processes do not answer within 30 s of the start."""
+    return {resource: amount for resource, amount in size.items() if resource != "cpu"}
