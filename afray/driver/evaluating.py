@@ -15,7 +15,7 @@ from afray.driver.finetuning import finetune
 from afray.driver.kept import check_quarantine
 from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import Labels, check_selected
-from afray.driver.outputs import Outcome
+from afray.driver.outputs import HELDOUT_QUARANTINE, Outcome, publish_quarantine
 from afray.driver.workspace import Workspace
 from afray.errors import PoolError
 from afray.evaluation.labels import LabelledRows, OneClass
@@ -83,7 +83,9 @@ def embed_heldout(workspace: Workspace, labels: Labels) -> LabelledSet | None:
     if spec.evaluation is None or labels.heldout is None:
         return None
     heldout = embed_pool(workspace, spec.evaluation, spec.pool.decode, title="held-out", labels=labels.heldout)
-    check_quarantine(heldout.rows, spec.pool.max_bad_fraction, field="spec.evaluation")
+    if heldout.rows.quarantine.num_rows:
+        publish_quarantine(workspace.output, heldout, HELDOUT_QUARANTINE, fence=workspace.fence)
+    check_quarantine(heldout.rows, spec.pool.max_bad_fraction, field="spec.evaluation", file=HELDOUT_QUARANTINE)
     return find_labelled(heldout, labels.heldout, "spec.evaluation.labels")
 
 

@@ -104,20 +104,20 @@ def find_copies(sha256: pa.ChunkedArray, good: NDArray[np.bool_]) -> tuple[I64, 
     return readable[copy].astype(np.int64), stands_for[copy]
 
 
-def check_quarantine(rows: KeptRows, ceiling: float, *, field: str) -> None:
-    """Raises PoolError when more rows are unreadable than the spec allows, or when none is left."""
+def check_quarantine(rows: KeptRows, ceiling: float, *, field: str, file: str) -> None:
+    """Raises PoolError when more rows are unreadable than the spec allows, or when none is left; `file` lists them."""
     bad = rows.quarantine.num_rows
     common = Counter(rows.quarantine["reason"].to_pylist()).most_common(3)
     reasons = ", ".join(f"{count} {reason}" for reason, count in common)
     if bad == rows.listed:
         raise PoolError(
-            f"{field}: all {bad} rows are unreadable ({reasons}). See quarantine.parquet in the output for each; check "
+            f"{field}: all {bad} rows are unreadable ({reasons}). See {file} in the output for each; check "
             f"{field}.uri and {field}.format, and how rows are decoded (spec.pool.decode). {ANEW}"
         )
     if bad > ceiling * rows.listed:
         raise PoolError(
             f"{field}: {bad} of {rows.listed} rows are unreadable ({reasons}): {bad / rows.listed:.2%}, and "
-            f"spec.pool.maxBadFraction allows {ceiling:.2%}. See quarantine.parquet in the output for each; mend the "
+            f"spec.pool.maxBadFraction allows {ceiling:.2%}. See {file} in the output for each; mend the "
             f"rows, or raise spec.pool.maxBadFraction if they may be left out. {ANEW}"
         )
 

@@ -17,6 +17,10 @@ from afray.reporting.summary import OutputTables
 from afray.storage.commits import Fence
 from afray.storage.store import Store
 
+QUARANTINE = "quarantine.parquet"
+HELDOUT_QUARANTINE = "heldout-quarantine.parquet"
+"""Of the held-out set; only where a row of it is unreadable."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
@@ -54,7 +58,7 @@ def output_files(outcome: Outcome) -> dict[str, bytes]:
         "selection.parquet": tables.to_parquet(made.selection),
         "selection.csv": tables.to_csv(made.selection),
         "excluded.parquet": tables.to_parquet(made.excluded),
-        "quarantine.parquet": tables.to_parquet(made.quarantine),
+        QUARANTINE: tables.to_parquet(made.quarantine),
         "duplicates.parquet": tables.to_parquet(made.duplicates),
     }
 
@@ -71,9 +75,9 @@ def publish(output: Store, files: Mapping[str, bytes], *, fence: Fence) -> dict[
     return {name: content_digest(content) for name, content in files.items()}
 
 
-def publish_quarantine(output: Store, pool: EmbeddedPool, *, fence: Fence) -> None:
-    """Write quarantine.parquet alone: what a run that stops at the ceiling still owes its user."""
-    publish(output, {"quarantine.parquet": tables.to_parquet(_quarantine(pool))}, fence=fence)
+def publish_quarantine(output: Store, pool: EmbeddedPool, name: str, *, fence: Fence) -> None:
+    """Write a pool's quarantine alone: what a run that stops at the ceiling still owes its user."""
+    publish(output, {name: tables.to_parquet(_quarantine(pool))}, fence=fence)
 
 
 def _quarantine(pool: EmbeddedPool) -> pa.Table:

@@ -16,7 +16,7 @@ from afray.driver.evaluating import evaluate
 from afray.driver.features import PreparedPool
 from afray.driver.kept import check_quarantine
 from afray.driver.labelling import Labels
-from afray.driver.outputs import Outcome, name_selection, publish_quarantine
+from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import publish_report
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
@@ -62,6 +62,6 @@ def embed(
         known=encoder_facts(certificate) if certificate else None,
     )
     if pool.rows.quarantine.num_rows > spec.pool.max_bad_fraction * pool.rows.listed:
-        publish_quarantine(workspace.output, pool, fence=workspace.fence)
-    check_quarantine(pool.rows, spec.pool.max_bad_fraction, field="spec.pool")
+        publish_quarantine(workspace.output, pool, QUARANTINE, fence=workspace.fence)
+    check_quarantine(pool.rows, spec.pool.max_bad_fraction, field="spec.pool", file=QUARANTINE)
     return pool

@@ -193,6 +193,20 @@ def test_unknown_held_out_rows_are_refused_and_the_selection_stays(vector_job: F
     certificate = (output / "certificate.json").read_bytes()
     said = jobs.refused(jobs.changed(with_labels(vector_job, tmp_path, labels), {"spec.evaluation": block}), 65)
     assert "spec.evaluation.labels: 1 of 51 ids are unknown: 'row-00050'" in said
+
+
+def test_too_many_bad_held_out_rows_end_the_run_and_have_a_file_of_their_own(
+    vector_job: FinishedJob, tmp_path: Path
+) -> None:
+    write_vectors(tmp_path / "heldout", [[float("nan")] * 4, *some_vectors(9)])
+    heldout = jobs.write_labels(tmp_path / "heldout.csv", dict.fromkeys("abcdefghij", "good"))
+    block = {"uri": f"{tmp_path}/heldout", "format": "embeddings", "labels": {"uri": str(heldout), "format": "csv"}}
+    labels = jobs.write_labels(tmp_path / "labels.csv", dict.fromkeys(jobs.row_ids(600), "good"))
+    said = jobs.refused(jobs.changed(with_labels(vector_job, tmp_path, labels), {"spec.evaluation": block}), 65)
+    assert "spec.evaluation: 1 of 10 rows are unreadable (1 non-finite)" in said
+    assert "See heldout-quarantine.parquet in the output" in said
+    (row,) = pq.read_table(tmp_path / "out" / "heldout-quarantine.parquet").to_pylist()
+    assert (row["id"], row["reason"]) == ("a", "non-finite")
     assert (output / "certificate.json").read_bytes() == certificate
     assert jobs.run(vector_job.elsewhere(output)) == vector_job.report
 
