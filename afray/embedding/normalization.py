@@ -102,8 +102,8 @@ class Normalizer:
     def apply(self, vectors: F32) -> F32:
         """(n, D) float32 of length at most 1 (to the last bit of float32).
 
-        A zero row stays zero under none and l2; under standardize it is the row that equals the mean that becomes
-        zero, and it stays in: it is a place like any other.
+        A zero row stays zero under none and l2 (which it never meets in a job: it is quarantined there); under
+        standardize it is the row that equals the mean that becomes zero. It stays in: it is a place like any other.
         """
         if self.kind == "none":
             return np.ldexp(vectors, self.shift)

@@ -55,8 +55,11 @@ class EmbedPlan:
 
     @property
     def rejects_zero_vectors(self) -> bool:
-        """Rows are scaled to length 1, which a zero vector has no way to get."""
-        return self.embedding.normalize != "none"
+        """Only l2 asks a row for the direction that a zero vector lacks.
+
+        To standardize it is a vector as any other: one that becomes zero equals the mean, and that is a place too.
+        """
+        return self.embedding.normalize == "l2"
 
     @property
     def rules(self) -> DecodeRules:

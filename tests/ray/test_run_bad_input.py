@@ -70,6 +70,7 @@ def test_a_pool_that_is_no_folder_is_named(missing: str, tmp_path: Path) -> None
 def test_when_all_rows_are_bad_each_has_a_reason(tmp_path: Path) -> None:
     pool = write_vectors(tmp_path / "pool", [[None, 1.0], [float("nan"), 0.0], [0.0, 0.0], [float("inf"), 1.0]])
     manifest = jobs.embeddings_manifest(pool, tmp_path / "out", **SMALL)
+    manifest = jobs.changed(manifest, {"spec.embedding.normalize": "l2"})
     said = jobs.refused(manifest, 65)
     assert "spec.pool: all 4 rows are unreadable (3 non-finite, 1 zero-vector)" in said
     assert quarantine(tmp_path / "out") == {"a": "non-finite", "b": "non-finite", "c": "zero-vector", "d": "non-finite"}

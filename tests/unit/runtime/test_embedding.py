@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
 from helpers import jobs
+from helpers.pools import parquet_bytes, vector_column
 
 from afray.driver.verifying import NoFence
 from afray.embedding.encoders import load_encoder
 from afray.pool.index import build_index
 from afray.pool.listing import open_pool
-from afray.runtime.embedding import EmbedPlan, embed_part, embed_pixels
+from afray.runtime.embedding import EmbedPlan, embed_part, embed_pixels, read_rows
 from afray.runtime.vectors import VECTORS
 from afray.runtime.worker import WorkerContext
 from afray.storage.store import Store
@@ -59,3 +62,23 @@ def test_threads_change_no_bit(tmp_path: Path) -> None:
         embed_part(CountingContext(threads), plan, 0, f"with-{threads}", output, NoFence()) for threads in (1, 3, 20)
     ]
     assert len({part.blobs[VECTORS].sha256 for part in parts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("normalize", "reasons"),
+    [("none", [None, None]), ("l2", ["zero-vector", None]), ("standardize", [None, None])],
+)
+def test_a_zero_vector_is_of_no_use_only_where_rows_need_a_direction(
+    normalize: str, reasons: list[str | None], tmp_path: Path
+) -> None:
+    vectors = vector_column(np.array([[0, 0], [1, 2]], np.float32))
+    jobs.write_file(tmp_path / "pool" / "a.parquet", parquet_bytes({"id": ["a", "b"], "embedding": vectors}))
+    made = jobs.embeddings_manifest(tmp_path / "pool", tmp_path / "out")
+    spec = jobs.parse(jobs.changed(made, {"spec.embedding.normalize": normalize})).spec
+    source, output = open_pool(spec.pool), Store.open(str(tmp_path / "out"))
+    index = build_index(spec.pool, source, output, 100, fence=NoFence())
+    plan = EmbedPlan(pool=spec.pool, decode=spec.pool.decode, embedding=spec.embedding, index=index, source=source)
+
+    part = embed_part(CountingContext(), plan, 0, "part", output, NoFence())
+
+    assert read_rows(output, part)["reason"].to_pylist() == reasons
