@@ -8,6 +8,7 @@ from importlib import metadata
 
 from afray import __version__
 from afray.driver.embedding import GIVEN, EmbeddedPool
+from afray.driver.given_cores import given_digest
 from afray.driver.outputs import Outcome, output_files, publish
 from afray.driver.workspace import Workspace
 from afray.reporting import certificate as certificates
@@ -24,6 +25,8 @@ from afray.reporting.digests import selection_digest
 from afray.reporting.facts import Funnel
 from afray.runtime.embedding import EncoderFacts
 from afray.runtime.vectors import VECTORS
+from afray.storage.commits import committed
+from afray.storage.ownership import SELECTION
 from afray.storage.store import ObjectMissing, Store
 
 JOB = "job.json"
@@ -65,7 +68,7 @@ def build_certificate(
     workspace: Workspace, pool: EmbeddedPool, outcome: Outcome, outputs: dict[str, str]
 ) -> Certificate:
     """Everything the selection depended on, by digest."""
-    chosen = outcome.tables.selection
+    chosen, selection = outcome.tables.selection, committed(workspace.output, SELECTION)
     return Certificate(
         spec_digest=workspace.spec_digest,
         index=IndexFacts(digest=pool.index.digest, rows=pool.index.rows, shards=pool.index.shard_count),
@@ -74,6 +77,7 @@ def build_certificate(
         decode=decode_facts(workspace) if pool.has_model else None,
         code=code_facts(),
         seed=workspace.job.spec.selection.seed,
+        given_cores=given_digest(selection) if selection else None,
         counters=count_funnel(pool, outcome),
         outputs=outputs,
         selection_digest=selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist()),

@@ -178,7 +178,9 @@ def identify(workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
 def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, title: str) -> list[Commit]:
     """Every part's commit; parts that an earlier run finished are not touched."""
     output, fence = workspace.output, workspace.fence
-    names = [f"embeddings/{facts.fingerprint[:32]}/{number:05d}" for number in range(plan.index.shard_count)]
+    # The same vectors are kept twice where one spec puts zero vectors into quarantine and another takes them.
+    folder = f"embeddings/{facts.fingerprint[:32]}" + ("-without-zeros" if plan.rejects_zero_vectors else "")
+    names = [f"{folder}/{number:05d}" for number in range(plan.index.shard_count)]
     parts = [committed(output, name) for name in names]
     missing = [number for number, part in enumerate(parts) if part is None]
     done = sum(_row_count(part) for part in parts if part is not None)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, JsonValue
 
 from afray.api.job import SelectionJob
 from afray.driver import workspace as workspaces
+from afray.driver.given_cores import require_same_cores
 from afray.driver.labelling import Labels, load_labels
 from afray.driver.progress import Display
 from afray.driver.workspace import RunSettings, Workspace
@@ -72,7 +73,11 @@ def finish(workspace: Workspace, name: str, work: Callable[[], Report]) -> Repor
 
 
 def find_finished(workspace: Workspace, name: str) -> Report | None:
-    """The report of a run that had nothing left to do, None if there is work to do."""
+    """The report of a run that had nothing left to do, None if there is work to do.
+
+    Raises SpecError if the file of given cores is another one by now.
+    """
+    require_same_cores(workspace)
     stored = committed(workspace.output, name)
     return reports.read(read_blob(workspace.output, stored.blobs[reports.NAME])) if stored else None
 

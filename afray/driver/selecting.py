@@ -12,36 +12,41 @@ from afray.algorithms.activeft import ActiveFTOptions
 from afray.algorithms.clusters import BilafOptions
 from afray.algorithms.methods import SelectionOptions
 from afray.algorithms.selection import Selection
-from afray.api.selection import CoreSpec, SelectionSpec
+from afray.api.selection import SelectionSpec
 from afray.driver.budgeting import count_budget, count_cores
 from afray.driver.embedding import EmbeddedPool
 from afray.driver.features import PreparedPool
+from afray.driver.given_cores import FIELD, parse_ids, read_given_cores
 from afray.driver.progress import Bar
-from afray.driver.stored_selection import NAME, load_selection, store_selection
+from afray.driver.stored_selection import load_selection, store_selection
 from afray.driver.workspace import Workspace
 from afray.errors import SpecError
 from afray.storage.commits import committed
-from afray.storage.store import locate
+from afray.storage.ownership import SELECTION
 
 I64 = NDArray[np.int64]
 
 
 def select(workspace: Workspace, prepared: PreparedPool) -> Selection:
     """The selection, computed now or found computed. Raises SpecError where spec and pool do not fit."""
-    stored = committed(workspace.output, NAME)
+    stored = committed(workspace.output, SELECTION)
     with workspace.stages.stage("select", unit="steps") as (bar, record):
         record.rows, record.resumed = prepared.pool.rows.unique, stored is not None
         if stored is None:
-            stored = store_selection(workspace.output, compute(workspace, prepared, bar), fence=workspace.fence)
+            given = read_given_cores(workspace.job.spec.selection.core)
+            chosen = compute(workspace, prepared, bar, given)
+            stored = store_selection(
+                workspace.output, chosen, given, spec_digest=workspace.spec_digest, fence=workspace.fence
+            )
         bar.update(1, 1)
-    return load_selection(workspace.output, stored)
+    return load_selection(workspace.output, stored, spec_digest=workspace.spec_digest)
 
 
-def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar) -> Selection:
-    """The selection from stored vectors alone; what `afray verify` repeats."""
+def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, given: bytes | None) -> Selection:
+    """The selection from stored vectors and the file of given cores alone; what `afray verify` repeats."""
     spec = workspace.job.spec.selection
     budget = count_budget(spec.budget, prepared.pool.rows.unique)
-    options = make_options(spec, prepared.pool, budget)
+    options = make_options(spec, prepared.pool, budget, given)
     return methods.select(
         spec.method,
         prepared.shards,
@@ -51,10 +56,10 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar) -> Selection
     )
 
 
-def make_options(spec: SelectionSpec, pool: EmbeddedPool, budget: int) -> SelectionOptions:
+def make_options(spec: SelectionSpec, pool: EmbeddedPool, budget: int, given: bytes | None) -> SelectionOptions:
     """The spec in the words of the algorithms, for a budget of rows."""
-    given = find_given_cores(spec.core, pool, budget) if spec.core.method == "given" else None
-    return replace(describe_methods(spec), core_size=count_cores(spec, budget), given_cores=given)
+    cores = None if given is None else find_given_cores(given, spec.core.uri or "", pool, budget)
+    return replace(describe_methods(spec), core_size=count_cores(spec, budget), given_cores=cores)
 
 
 def describe_methods(spec: SelectionSpec) -> SelectionOptions:
@@ -77,19 +82,11 @@ def describe_methods(spec: SelectionSpec) -> SelectionOptions:
     )
 
 
-def find_given_cores(core: CoreSpec, pool: EmbeddedPool, budget: int) -> I64:
-    """Rows of the ids in the file spec.selection.core.uri. Raises SpecError naming ids that cannot be cores."""
-    assert core.uri is not None
-    store, key = locate(core.uri)
-    ids = [line.strip() for line in store.read(key).decode().splitlines() if line.strip()]
-    if len(set(ids)) < len(ids):
-        repeated = next(row_id for row_id in ids if ids.count(row_id) > 1)
-        raise SpecError("spec.selection.core.uri", repeated, "occurs twice in the file", "Keep each id once.")
-    if not 0 < len(ids) <= budget:
-        problem = f"the file names {len(ids)} cores, and the budget is {budget} rows"
-        raise SpecError("spec.selection.core.uri", core.uri, problem, "Shorten the file, or raise the budget.")
+def find_given_cores(content: bytes, uri: str, pool: EmbeddedPool, budget: int) -> I64:
+    """Rows of the ids in a file of given cores. Raises SpecError naming ids that cannot be cores."""
+    ids = parse_ids(content, uri, budget)
     found = pool.find(ids)
     if missing := [row_id for row_id, row in zip(ids, found.tolist(), strict=True) if row < 0]:
         problem = "is no unique readable row of the pool"
-        raise SpecError("spec.selection.core.uri", missing[0], problem, "Correct the file; see quarantine.parquet.")
+        raise SpecError(FIELD, missing[0], problem, "Correct the file; see quarantine.parquet.")
     return np.sort(found)

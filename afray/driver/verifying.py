@@ -21,6 +21,7 @@ from afray.driver.features import PreparedPool
 from afray.driver.outputs import name_selection
 from afray.driver.progress import Display, Stages
 from afray.driver.selecting import compute
+from afray.driver.stored_selection import load_given_cores
 from afray.driver.workspace import RunSettings, Workspace
 from afray.errors import PoolError
 from afray.pool.parts import FIRST_LINK, extend_digest
@@ -30,6 +31,8 @@ from afray.reporting.verify import Check, RecomputedFacts, checks, row_check
 from afray.runtime.crew import Task
 from afray.runtime.embedding import embed_batch
 from afray.runtime.vectors import VECTORS, read_vectors
+from afray.storage.commits import committed
+from afray.storage.ownership import SELECTION
 from afray.storage.reading import ReadOnlyStore
 from afray.storage.store import ObjectMissing, Store
 
@@ -116,9 +119,11 @@ def digest_shards(pool: EmbeddedPool) -> Iterator[tuple[int, str | None]]:
 
 
 def select_again(workspace: Workspace, pool: EmbeddedPool) -> Iterator[str]:
-    """selectionDigest, computed from the stored vectors."""
+    """selectionDigest, computed from the stored vectors and the kept file of given cores."""
+    stored = committed(workspace.output, SELECTION)
+    given = load_given_cores(workspace.output, stored) if stored else None
     with workspace.stages.stage("select", unit="steps") as (bar, _):
-        outcome = name_selection(pool, compute(workspace, PreparedPool(workspace, pool), bar))
+        outcome = name_selection(pool, compute(workspace, PreparedPool(workspace, pool), bar, given))
     chosen = outcome.tables.selection
     yield selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist())
 

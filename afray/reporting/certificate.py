@@ -85,6 +85,8 @@ class Certificate(Facts):
     decode: DecodeFacts | None
     code: CodeFacts
     seed: int
+    given_cores: Digest | None
+    """The file of core ids; null unless the cores were given."""
     counters: Funnel
     outputs: dict[str, Digest]
     """sha256 of every other output file, by its key below the output."""

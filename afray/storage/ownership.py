@@ -3,12 +3,15 @@
     owner/<epoch>.json    who took the output, created once; the highest epoch owns it
     owner/<epoch>.beat    rewritten every few seconds while that owner lives, and a last time when it lets go
 
-    newest claim            mine: same owner            another owner, same spec          another spec
-    -----------------       ------------------------    ------------------------------    ------------
-    none, or released       take the next epoch         take the next epoch               refuse
-    ended on this host      take, unless my attempt     take                              refuse
-    alive on this host        is older: then stop       refuse                            refuse
-    elsewhere                                           watch the beat: moved? refuse     refuse
+    newest claim            mine: same owner            another owner
+    -----------------       ------------------------    ------------------------------
+    none, or released       take the next epoch         take the next epoch
+    ended on this host      take, unless my attempt     take
+    alive on this host        is older: then stop       refuse
+    elsewhere                                           watch the beat: moved? refuse
+
+Another spec is refused for good once a selection is committed. Before that it is treated as any other run: indexes and
+embeddings are known by what they were made of, so it takes from them what is its own.
 
 Epochs are consecutive, so one look at the next number tells an owner that it was overtaken.
 """
@@ -26,10 +29,14 @@ from typing import Self
 from afray.errors import Fenced, OwnershipError, StorageError
 from afray.storage.beats import Beats, Timing, is_beating, read_beat
 from afray.storage.claims import FOLDER, Claim, Owner, beat_key, claim_key, newest_epoch, read_claim, take
+from afray.storage.commits import SUFFIX
 from afray.storage.processes import Liveness, liveness
 from afray.storage.store import Store, StoreRefused
 
-__all__ = ["EpochFence", "Owner", "Ownership", "Timing", "probe_conditional_create"]
+__all__ = ["SELECTION", "EpochFence", "Owner", "Ownership", "Timing", "probe_conditional_create"]
+
+SELECTION = "selection/rows"
+"""The commit that binds an output to its spec: all that comes later depends on it."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +70,7 @@ class Ownership:
     ) -> Ownership:
         """Take the next epoch of the output `store`, as the table above says.
 
-        Raises OwnershipError if the output belongs to another spec or to a living owner, Fenced if a newer attempt
+        Raises OwnershipError if the output has a selection of another spec or a living owner, Fenced if a newer attempt
         of the same owner has it. Watching a beat takes up to `timing.watch_seconds`.
         """
         timing = timing or Timing()
@@ -125,10 +132,11 @@ def probe_conditional_create(store: Store) -> None:
 def _contest(store: Store, epoch: int, mine: Claim, timing: Timing) -> None:
     """Return if the newest claim may be overtaken; raises OwnershipError or Fenced if not."""
     theirs = read_claim(store, epoch)
-    if theirs.spec_digest != mine.spec_digest:
+    if theirs.spec_digest != mine.spec_digest and store.head(SELECTION + SUFFIX) is not None:
         raise OwnershipError(
-            f"{store.uri}: this output belongs to another spec (digest {theirs.spec_digest[:12]}, this one has "
-            f"{mine.spec_digest[:12]}), taken by {theirs.owner}. Set output.uri to an empty place"
+            f"{store.uri}: this output belongs to another spec, whose selection it holds (digest "
+            f"{theirs.spec_digest[:12]}, this one has {mine.spec_digest[:12]}), taken by {theirs.owner}. "
+            "Set output.uri to an empty place"
         )
     if theirs.owner.id == mine.owner.id:
         _require_no_newer_attempt(store, theirs, mine)

@@ -38,6 +38,7 @@ def make_certificate() -> Certificate:
         decode=DecodeFacts(image_size=64, pixel_range=(0.0, 4095.0), background="#ffffff", max_pixels=100_000_000),
         code=CodeFacts(afray="0.1.0", python="3.11.2", libraries={"torch": "2.15.0"}),
         seed=0,
+        given_cores=None,
         counters=Funnel(listed=150, readable=149, unique=148, kept=134, selected=10),
         outputs={"selection.parquet": digest("7"), "excluded.parquet": digest("8")},
         selection_digest=digest("9"),

@@ -107,6 +107,32 @@ def test_a_budget_above_the_pool_is_refused_before_anything_is_embedded(
     require_nothing_selected(tmp_path / "out")
 
 
+def test_a_refused_budget_can_be_corrected_as_it_is_advised_and_nothing_is_embedded_twice(
+    vector_job: FinishedJob, tmp_path: Path
+) -> None:
+    """All rows can be had until outliers are removed, so this is found out once everything is embedded."""
+    output = tmp_path / "out"
+    too_much = vector_job.elsewhere(output, {"spec.selection.budget": {"count": 600}})
+    said = jobs.refused(too_much, 64)
+    assert "spec.selection.budget" in said
+    embedded = jobs.commit_epochs(output, "embeddings")
+    require_nothing_selected(output)
+    assert jobs.run(vector_job.elsewhere(output)).selection_digest == vector_job.digest
+    assert jobs.commit_epochs(output, "embeddings") == embedded == dict.fromkeys(embedded, 1)
+    assert len(embedded) == 6
+    assert "belongs to another spec" in jobs.refused(too_much, 69)
+
+
+def test_another_treatment_of_zero_vectors_is_not_taken_from_what_was_embedded_before(tmp_path: Path) -> None:
+    pool = write_vectors(tmp_path / "pool", [[0.0] * 4, *some_vectors(11)])
+    scaled = jobs.changed(
+        jobs.embeddings_manifest(pool, tmp_path / "out", **SMALL),
+        {"spec.pool.maxBadFraction": 0.01, "spec.embedding.normalize": "l2"},
+    )
+    assert "1 of 12 rows are unreadable (1 zero-vector)" in jobs.refused(scaled, 65)
+    assert jobs.run(jobs.changed(scaled, {"spec.embedding.normalize": "none"})).funnel.readable == 12
+
+
 def test_more_cores_than_budget_are_refused_before_the_output_is_touched(
     vector_job: FinishedJob, tmp_path: Path
 ) -> None:
@@ -194,6 +220,8 @@ def test_unknown_held_out_rows_are_refused_and_the_selection_stays(vector_job: F
     certificate = (output / "certificate.json").read_bytes()
     said = jobs.refused(jobs.changed(with_labels(vector_job, tmp_path, labels), {"spec.evaluation": block}), 65)
     assert "spec.evaluation.labels: 1 of 51 ids are unknown: 'row-00050'" in said
+    assert (output / "certificate.json").read_bytes() == certificate
+    assert jobs.run(vector_job.elsewhere(output)) == vector_job.report
 
 
 def test_too_many_bad_held_out_rows_end_the_run_and_have_a_file_of_their_own(
@@ -208,8 +236,6 @@ def test_too_many_bad_held_out_rows_end_the_run_and_have_a_file_of_their_own(
     assert "See heldout-quarantine.parquet in the output" in said
     (row,) = pq.read_table(tmp_path / "out" / "heldout-quarantine.parquet").to_pylist()
     assert (row["id"], row["reason"]) == ("a", "non-finite")
-    assert (output / "certificate.json").read_bytes() == certificate
-    assert jobs.run(vector_job.elsewhere(output)) == vector_job.report
 
 
 def with_labels(job: FinishedJob, folder: Path, file: Path) -> Manifest:
@@ -232,3 +258,30 @@ def test_wrong_credentials_are_named_without_the_server_s_words(
     assert "access denied" in said
     assert "AKIA" not in said
     require_nothing_selected(tmp_path / "out")
+
+
+# ------------------------------------------------------------------------------------------------------- held-out set
+
+
+@pytest.mark.parametrize("length", [3, 5000])
+def test_held_out_vectors_of_another_length_are_named_and_the_selection_stays(length: int, tmp_path: Path) -> None:
+    pool = write_vectors(tmp_path / "pool", some_vectors(12))
+    rows: list[list[float | None]] = np.random.default_rng(1).normal(size=(4, length)).tolist()
+    write_vectors(tmp_path / "heldout", rows)
+    labels = jobs.write_labels(
+        tmp_path / "labels.csv", {letter: "even" if letter in "aceg" else "odd" for letter in "abcdefghijkl"}
+    )
+    heldout = jobs.write_labels(tmp_path / "heldout.csv", {"a": "even", "b": "odd", "c": "even", "d": "odd"})
+    blocks = {
+        "spec.pool.labels": {"uri": str(labels), "format": "csv"},
+        "spec.evaluation": {
+            "uri": f"{tmp_path}/heldout",
+            "format": "embeddings",
+            "labels": {"uri": str(heldout), "format": "csv"},
+        },
+    }
+    made = jobs.embeddings_manifest(pool, tmp_path / "out", **SMALL)
+    said = jobs.refused(jobs.changed(made, blocks), 65)
+    assert f"spec.evaluation.uri: the vectors of file://{tmp_path}/heldout have {length} numbers" in said
+    assert f"those of file://{pool} (spec.pool.uri) have 4" in said
+    assert (tmp_path / "out" / "certificate.json").exists()

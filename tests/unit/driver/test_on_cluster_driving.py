@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.cluster_driver import ProgressFile, on_cluster, variables
-from helpers.jobs import Manifest, embeddings_manifest
+from helpers.jobs import Manifest, embeddings_manifest, write_file
 
 from afray.contract.names import Stage
 from afray.contract.progress import Failure
@@ -99,6 +99,7 @@ def test_another_job_on_the_output_is_refused(made: Manifest, tmp_path: Path) ->
     labels = {"spec.labels": {"uri": str(tmp_path / "answers.csv"), "format": "csv"}}
     first, second = on_cluster(made, **labels), on_cluster(made, **labels, **{"spec.selection.seed": 1})
     assert run(variables(first, Stage.labels, progress="welds-progress"), tmp_path)[0] == 65
+    write_file(tmp_path / "out" / "selection" / "rows.ok", b"{}")
     code, sink = run(variables(second, Stage.labels, uid="another", progress="welds-progress"), tmp_path)
     assert (code, failure_of(sink).reason) == (69, "OwnershipError")
     assert "this output belongs to another spec" in failure_of(sink).message

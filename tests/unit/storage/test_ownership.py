@@ -17,7 +17,7 @@ from afray.errors import Fenced, IntegrityError, OwnershipError
 from afray.storage.beats import Timing, read_beat
 from afray.storage.claims import Owner, beat_key, newest_epoch, read_claim
 from afray.storage.commits import commit, committed
-from afray.storage.ownership import Ownership, probe_conditional_create
+from afray.storage.ownership import SELECTION, Ownership, probe_conditional_create
 from afray.storage.store import Store, StoreRefused
 
 SPEC = "sha256-of-a-spec"
@@ -59,13 +59,30 @@ def test_an_older_attempt_of_the_same_owner_stops_with_exit_code_75(store: Store
 
 
 @pytest.mark.parametrize("theirs", [owner_here, owner_ended, owner_elsewhere])
-def test_another_spec_is_refused_whoever_had_the_output(store: Store, theirs: Callable[[], Owner]) -> None:
-    with acquire(store, theirs(), spec="other"):
-        pass
+def test_another_spec_is_refused_once_there_is_a_selection_whoever_had_the_output(
+    store: Store, theirs: Callable[[], Owner]
+) -> None:
+    with acquire(store, theirs(), spec="other") as other:
+        commit(store, SELECTION, {"a": b"1"}, {}, fence=other)
     with pytest.raises(OwnershipError, match=r"another spec.*other.*output\.uri") as refusal:
         acquire(store, owner_here())
     assert refusal.value.exit_code == 69
     assert newest_epoch(store) == 1
+
+
+@pytest.mark.parametrize("theirs", [owner_here, owner_ended, owner_elsewhere])
+def test_without_a_selection_another_spec_takes_over_what_was_let_go(store: Store, theirs: Callable[[], Owner]) -> None:
+    with acquire(store, theirs(), spec="other") as other:
+        commit(store, "embeddings/00000", {"a": b"1"}, {}, fence=other)
+    assert acquire(store, owner_here()).epoch == 2
+    assert read_claim(store, 2).spec_digest == SPEC
+
+
+def test_without_a_selection_another_spec_is_still_kept_from_a_living_owner(store: Store) -> None:
+    theirs = acquire(store, owner_here(), spec="other")
+    with pytest.raises(OwnershipError, match="is working on this output"):
+        acquire(store, owner_here())
+    theirs.check()
 
 
 def test_a_living_owner_on_this_machine_is_named_at_once(store: Store) -> None:
