@@ -70,7 +70,7 @@ def compare(job: SelectionJob, plan: Plan, pool_size: int | None, base: str, fol
     from afray.driver.selecting import describe_methods
     from afray.driver.workspace import RunSettings
     from afray.evaluation import bench as benches
-    from afray.evaluation.cells import Results
+    from afray.evaluation.cells import Results, make_folder
     from afray.evaluation.comparison import tabulate
     from afray.runtime.session import usable_cpus
 
@@ -78,6 +78,7 @@ def compare(job: SelectionJob, plan: Plan, pool_size: int | None, base: str, fol
     if options.core_method == "given" and any(contender.method == "bilaf" for contender in plan.contenders):
         remedy = "Write activeft or kmeans, or leave bilaf out of --methods."
         raise SpecError("spec.selection.core.method", "given", "has no cores for drawn pools", remedy)
+    make_folder(folder)
     pool, test = embed_labelled(job, RunSettings(), display)
     protocol = benches.Protocol(pool_size=pool_size, normalize=job.spec.embedding.normalize, options=options)
     results = Results(folder, protocol.facts(pool, test))

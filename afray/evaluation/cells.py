@@ -20,6 +20,8 @@ from afray.errors import SpecError
 from afray.evaluation.metrics import Metrics
 
 FILE = "results.jsonl"
+FIELD = "--results"
+"""The option that names the folder."""
 Facts = dict[str, JsonValue]
 
 
@@ -51,13 +53,23 @@ class Cell:
         return cls(**facts | {name: Metrics(**facts[name]) for name in ("linear", "nearest")})
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of a bench, before hours of work are to be written there. Raises SpecError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).open("a").close()
+    except OSError as error:
+        problem = f"cannot hold the results: {error.strerror or error}"
+        raise SpecError(FIELD, str(folder), problem, "Name a folder that can be written.") from error
+
+
 class Results:
     """The cells in `folder`; raises SpecError if they were made by another protocol."""
 
     def __init__(self, folder: Path, protocol: Facts) -> None:
         self.path = folder / FILE
         self.cells: dict[tuple[str, int, int], Cell] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lines = self._read_whole_lines()
         if not lines:
             self._append(json.dumps(protocol))
@@ -87,7 +99,7 @@ class Results:
         different = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         if different:
             raise SpecError(
-                "--output",
+                FIELD,
                 str(self.path),
                 f"holds results of another bench ({', '.join(different)} differ)",
                 "Name another folder, or remove this file.",

@@ -114,6 +114,9 @@ def _with_one_dimension(rows: pa.Table, places: Places) -> pa.Table:
     found = pc.unique(dimensions.drop_null()).to_pylist()
     if not found:
         raise PoolError(f"every vector is null, as in {places.name(rows, 0)}. Store one vector in each row")
+    if 0 in found:
+        empty = places.name(rows, pc.index(dimensions, 0).as_py())
+        raise PoolError(f"vectors are empty lists, as in {empty}. Store the same number of floats in each row")
     if len(found) > 1:
         examples = [f"{size} in {places.name(rows, pc.index(dimensions, size).as_py())}" for size in found[:2]]
         raise PoolError(f"vectors differ in length: {'; '.join(examples)}. Store vectors of one model in one pool")

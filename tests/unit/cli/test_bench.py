@@ -49,3 +49,14 @@ def test_a_manifest_without_a_heldout_set_is_refused_by_its_field(tmp_path: Path
     refused = CliRunner().invoke(app, ["bench", str(manifest), "--results", str(tmp_path / "bench")])
     assert refused.exit_code == 64
     assert "spec.evaluation" in refused.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_that_cannot_hold_results_is_refused_before_anything_is_embedded(place: str, tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
+    refused = CliRunner().invoke(app, ["bench", str(manifest), "--results", str(tmp_path / place)])
+    assert refused.exit_code == 64
+    assert "--results" in refused.stderr
+    assert str(tmp_path / place) in refused.stderr
+    assert not (tmp_path / "out").exists()

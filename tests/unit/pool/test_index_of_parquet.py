@@ -238,6 +238,14 @@ def test_scattered_rows_are_warned_of(source: Store, output: Store, caplog: pyte
     assert "Sort the files by id" in caplog.text
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 0)], ids=["list", "fixed"])
+def test_vectors_of_no_numbers_are_refused(kind: pa.DataType, source: Store, output: Store) -> None:
+    columns = {"id": ["a", "b"], "embedding": pa.array([[], []], kind)}
+    write_objects(source, {"a.parquet": parquet_bytes(columns)})
+    with pytest.raises(PoolError, match=r"empty lists, as in .*a\.parquet"):
+        build(source, output, "embeddings", shard_size=2)
+
+
 def test_row_groups_of_many_shards_are_the_cause_where_rows_are_sorted(
     source: Store, output: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
