@@ -59,20 +59,25 @@ def _funnel(report: Report) -> RenderableType:
 
 
 def _figures(probe: LinearProbe | None, finetune: Finetune | None) -> RenderableType:
-    table = Table(title="what the labels are worth", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    labels = next(figures.labels for figures in (probe, finetune) if figures)
+    table = Table(title=f"what {labels:,} labels are worth", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     table.add_column("accuracy", justify="right")
     table.add_column("")
     if probe:
-        table.add_row("linear probe, selected", f"{probe.selected:.1%}", f"{probe.labels:,} labels")
+        table.add_row("linear probe, selected", f"{probe.selected:.1%}", _scope(probe.macro_recall, probe.classes_hit))
         if probe.random:
             spread = "" if probe.random_sd is None else f" ± {100 * probe.random_sd:.1f}"
             seeds = f"mean over seeds {probe.random[0].seed}-{probe.random[-1].seed}"
-            table.add_row(
-                "linear probe, random", f"{probe.random_mean:.1%}{spread}", f"{probe.labels:,} labels, {seeds}"
-            )
+            scope = _scope(probe.random_macro_recall or 0, probe.random_classes_hit or 0)
+            table.add_row("linear probe, random", f"{probe.random_mean:.1%}{spread}", f"{scope}, {seeds}")
     if finetune:
         basis = "" if finetune.held_out else ", on selected rows, biased"
-        note = f"macro recall {finetune.macro_recall:.1%}, {finetune.classes_hit} classes, {finetune.seconds:.0f} s"
+        note = f"{_scope(finetune.macro_recall, finetune.classes_hit)}, {finetune.seconds:.0f} s"
         table.add_row("full finetune, selected", f"{finetune.accuracy:.1%}", Text(note + basis))
     return table
+
+
+def _scope(macro_recall: float, classes_hit: float) -> str:
+    """What accuracy alone does not say."""
+    return f"macro recall {macro_recall:.1%}, {classes_hit:.3g} classes"

@@ -30,7 +30,7 @@ def embed_labelled(job: SelectionJob, settings: RunSettings, display: Display) -
     with workspaces.opened(job, settings, display) as workspace:
         labels = load_labels(job)
         pool = embed(workspace, read_certificate(workspace.output), labels)
-        heldout = embed_heldout(workspace, labels)
+        heldout = embed_heldout(workspace, pool, labels)
         assert labels.pool is not None
         assert heldout is not None
         labelled = find_labelled(pool, labels.pool, "spec.pool.labels")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import draws
-from afray.driver.embedding import embed_pool
+from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
 from afray.driver.finetuning import finetune
 from afray.driver.kept import check_quarantine
@@ -69,7 +69,7 @@ def measure(
     workspace: Workspace, prepared: PreparedPool, selected: LabelledSet, labelled: LabelledSet, labels: Labels
 ) -> Evaluation:
     """Probe and finetune of labelled rows. Raises OneClass if there is nothing to tell apart."""
-    heldout = embed_heldout(workspace, labels)
+    heldout = embed_heldout(workspace, prepared.pool, labels)
     spec = workspace.job.spec
     return Evaluation(
         probe=run_probe(workspace, prepared, selected, labelled, heldout) if heldout else None,
@@ -77,8 +77,11 @@ def measure(
     )
 
 
-def embed_heldout(workspace: Workspace, labels: Labels) -> LabelledSet | None:
-    """The held-out rows that have labels, embedded as the pool was; None if the job names none."""
+def embed_heldout(workspace: Workspace, pool: EmbeddedPool, labels: Labels) -> LabelledSet | None:
+    """The held-out rows that have labels, embedded as the pool was; None if the job names none.
+
+    Raises PoolError for vectors of another length than the pool's.
+    """
     spec = workspace.job.spec
     if spec.evaluation is None or labels.heldout is None:
         return None
@@ -86,6 +89,11 @@ def embed_heldout(workspace: Workspace, labels: Labels) -> LabelledSet | None:
     if heldout.rows.quarantine.num_rows:
         publish_quarantine(workspace.output, heldout, HELDOUT_QUARANTINE, fence=workspace.fence)
     check_quarantine(heldout.rows, spec.pool.max_bad_fraction, field="spec.evaluation", file=HELDOUT_QUARANTINE)
+    if heldout.dim != pool.dim:
+        raise PoolError(
+            f"spec.evaluation.uri: the vectors of {heldout.source.uri} have {heldout.dim} numbers, and those of "
+            f"{pool.source.uri} (spec.pool.uri) have {pool.dim}. Embed the held-out rows by the model of the pool"
+        )
     return find_labelled(heldout, labels.heldout, "spec.evaluation.labels")
 
 
@@ -114,13 +122,19 @@ def _rows(prepared: PreparedPool, labelled: LabelledSet) -> LabelledRows:
 
 
 def _figures(comparison: RandomComparison, labels: int, test_rows: int, seeds: tuple[int, ...]) -> LinearProbe:
+    selected = comparison.selected
     return LinearProbe(
         labels=labels,
-        selected=comparison.selected,
+        selected=selected.accuracy,
+        macro_recall=selected.macro_recall,
+        classes_hit=selected.classes_hit,
         random=tuple(
-            RandomDraw(seed=seed, accuracy=accuracy) for seed, accuracy in zip(seeds, comparison.random, strict=True)
+            RandomDraw(seed=seed, accuracy=draw.accuracy, macro_recall=draw.macro_recall, classes_hit=draw.classes_hit)
+            for seed, draw in zip(seeds, comparison.random, strict=True)
         ),
         random_mean=comparison.random_mean,
         random_sd=comparison.random_sd,
+        random_macro_recall=comparison.random_macro_recall,
+        random_classes_hit=comparison.random_classes_hit,
         test_rows=test_rows,
     )

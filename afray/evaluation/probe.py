@@ -6,7 +6,7 @@ fixed before any method was compared, and is the same for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,21 +40,31 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomComparison:
-    """Linear-probe accuracy of the selected rows beside random label sets of the same size."""
+    """Linear probe of the selected rows beside random label sets of the same size."""
 
-    selected: float
-    random: tuple[float, ...]
-    """One accuracy per random set, by seed."""
+    selected: Metrics
+    random: tuple[Metrics, ...]
+    """One per random set, by seed."""
 
     @property
     def random_mean(self) -> float | None:
-        """None without random sets."""
-        return float(np.mean(self.random)) if self.random else None
+        """Mean accuracy; None without random sets."""
+        return _mean([found.accuracy for found in self.random])
 
     @property
     def random_sd(self) -> float | None:
-        """Sample standard deviation over the random sets; None for fewer than two."""
-        return float(np.std(self.random, ddof=1)) if len(self.random) > 1 else None
+        """Sample standard deviation of the accuracy; None for fewer than two random sets."""
+        return float(np.std([found.accuracy for found in self.random], ddof=1)) if len(self.random) > 1 else None
+
+    @property
+    def random_macro_recall(self) -> float | None:
+        """Mean over the random sets; None without any."""
+        return _mean([found.macro_recall for found in self.random])
+
+    @property
+    def random_classes_hit(self) -> float | None:
+        """Mean over the random sets; None without any."""
+        return _mean([found.classes_hit for found in self.random])
 
 
 def predict_linear(labelled: LabelledRows, test: F32) -> Labels:
@@ -96,15 +106,19 @@ def probe(labelled: LabelledRows, test: LabelledRows) -> Probe:
 def compare_with_random(
     pool: LabelledRows, test: LabelledRows, *, selected: I64, random: Mapping[int, I64]
 ) -> RandomComparison:
-    """Linear-probe accuracy of rows `selected` of the pool beside random rows of it, one set of rows per seed.
+    """Linear probe of rows `selected` of the pool beside random rows of it, one set of rows per seed.
 
     Raises OneClass if the selected rows are of one class; a random set of one class is scored all the same.
     """
     require_two_classes(pool.labels[selected])
     return RandomComparison(
-        selected=_score(predict_linear, pool.take(selected), test).accuracy,
-        random=tuple(_score(predict_linear, pool.take(random[seed]), test).accuracy for seed in sorted(random)),
+        selected=_score(predict_linear, pool.take(selected), test),
+        random=tuple(_score(predict_linear, pool.take(random[seed]), test) for seed in sorted(random)),
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _score(evaluator: Evaluator, labelled: LabelledRows, test: LabelledRows) -> Metrics:

@@ -131,21 +131,30 @@ class RandomDraw(Facts):
 
     seed: int
     accuracy: float
+    macro_recall: float
+    classes_hit: Count
 
 
 class LinearProbe(Facts):
-    """Accuracy (0..1) of a linear classifier on frozen features: selected labels beside random ones.
+    """Figures (ratios 0..1) of a linear classifier on frozen features: selected labels beside random ones.
 
     Nothing is drawn at random where no label is known but those of the selected rows.
     """
 
     labels: Count
     selected: float
+    """Accuracy."""
+    macro_recall: float
+    """Of the selected labels: mean recall over the classes of the held-out rows."""
+    classes_hit: Count
+    """Distinct classes among the selected labels."""
     random: tuple[RandomDraw, ...]
     random_mean: float | None
-    """Null without draws."""
+    """Accuracy; null without draws, as every mean."""
     random_sd: float | None
     """Sample standard deviation; null for fewer than two draws."""
+    random_macro_recall: float | None
+    random_classes_hit: float | None
     test_rows: Count
 
 

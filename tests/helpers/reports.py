@@ -105,7 +105,14 @@ def make_evaluation() -> Evaluation:
         probe=LinearProbe(
             labels=24,
             selected=0.781,
-            random=tuple(RandomDraw(seed=seed, accuracy=accuracy) for seed, accuracy in enumerate(accuracies)),
+            macro_recall=0.777,
+            classes_hit=10,
+            random=tuple(
+                RandomDraw(seed=seed, accuracy=accuracy, macro_recall=accuracy - 0.01, classes_hit=9)
+                for seed, accuracy in enumerate(accuracies)
+            ),
+            random_macro_recall=float(np.mean(accuracies)) - 0.01,
+            random_classes_hit=9.0,
             random_mean=float(np.mean(accuracies)),
             random_sd=float(np.std(accuracies, ddof=1)),
             test_rows=10_000,
@@ -120,7 +127,8 @@ def make_evaluation_without_random_labels() -> Evaluation:
     """What can be measured if only the selected rows have labels."""
     evaluation = make_evaluation()
     assert evaluation.probe is not None
-    alone = evaluation.probe.model_copy(update={"random": (), "random_mean": None, "random_sd": None})
+    means = ("random_mean", "random_sd", "random_macro_recall", "random_classes_hit")
+    alone = evaluation.probe.model_copy(update=dict.fromkeys(means, None) | {"random": ()})
     return evaluation.model_copy(update={"probe": alone})
 
 

@@ -82,16 +82,20 @@ def test_selected_rows_are_compared_with_random_ones_seed_by_seed() -> None:
     pool, test = blobs(300, classes=8, noise=0.7), blobs(300, classes=8, noise=0.7, seed=1)
     random = {seed: draws.draw(300, 20, seed, "random") for seed in (1, 0, 2)}
     comparison = probe.compare_with_random(pool, test, selected=first_rows(20), random=random)
-    expected = [probe.evaluate(pool.take(random[seed]), test).linear.accuracy for seed in range(3)]
+    expected = [probe.evaluate(pool.take(random[seed]), test).linear for seed in range(3)]
     assert comparison.random == tuple(expected)
-    assert comparison.random_mean == pytest.approx(np.mean(expected))
-    assert comparison.random_sd == pytest.approx(np.std(expected, ddof=1))
-    assert comparison.selected == probe.evaluate(pool.take(first_rows(20)), test).linear.accuracy
+    accuracies = [found.accuracy for found in expected]
+    assert comparison.random_mean == pytest.approx(np.mean(accuracies))
+    assert comparison.random_sd == pytest.approx(np.std(accuracies, ddof=1))
+    assert comparison.random_macro_recall == pytest.approx(np.mean([found.macro_recall for found in expected]))
+    assert comparison.random_classes_hit == pytest.approx(np.mean([found.classes_hit for found in expected]))
+    assert comparison.selected == probe.evaluate(pool.take(first_rows(20)), test).linear
 
 
 def test_without_random_sets_there_is_no_mean_and_no_spread() -> None:
     comparison = probe.compare_with_random(blobs(50), blobs(50, seed=1), selected=first_rows(20), random={})
     assert (comparison.random_mean, comparison.random_sd) == (None, None)
+    assert (comparison.random_macro_recall, comparison.random_classes_hit) == (None, None)
 
 
 def test_selected_rows_of_one_class_are_refused_beside_random_ones_too() -> None:

@@ -241,8 +241,8 @@ def test_removed_rows_give_their_reason_beside_what_the_cluster_kept() -> None:
 
 def test_evaluation_shows_both_figures_with_seeds_and_its_limits() -> None:
     words = Page(page.render(make_report())).words.replace("\u00a0", " ")
-    assert "Selected 78.1 % 3.5 points above the random mean" in words
-    assert "Random 74.6 % ± 1.0 points mean ± sample standard deviation over seeds 0, 1, 2, 3, 4" in words
+    assert "Selected 78.1 % 77.7 % 10 3.5 points above the random mean" in words
+    assert "Random 74.6 % ± 1.0 points 73.6 % 9 mean ± sample standard deviation over seeds 0, 1, 2, 3, 4" in words
     assert "76.8 % 76.5 % 10 of 10 24 41.3 s" in words
     assert "BiLAF's boundary step did not improve on its own core selector" in words
     assert "a small supervised CNN in place of" in words
@@ -252,7 +252,7 @@ def test_without_random_labels_the_probe_stands_alone() -> None:
     parsed = Page(page.render(make_report(evaluation=reports.make_evaluation_without_random_labels())))
     words = parsed.words.replace("\u00a0", " ")
     assert "Labels are known for the selected rows only, so there is nothing to draw random labels from." in words
-    assert "Labels Accuracy Notes Selected 78.1 % Full finetune" in words
+    assert "Labels Accuracy Macro recall Classes among the labels Notes Selected 78.1 % 77.7 % 10 Full" in words
     assert "random mean" not in words
     assert not [attributes for attributes in parsed.attributes("svg") if "Accuracy" in attributes.get("aria-label", "")]
 

@@ -15,9 +15,16 @@ def make_probe(selected: float, *random: float, spread: float | None = None) -> 
     return LinearProbe(
         labels=10,
         selected=selected,
-        random=tuple(RandomDraw(seed=seed, accuracy=accuracy) for seed, accuracy in enumerate(random)),
+        macro_recall=selected,
+        classes_hit=2,
+        random=tuple(
+            RandomDraw(seed=seed, accuracy=accuracy, macro_recall=accuracy, classes_hit=2)
+            for seed, accuracy in enumerate(random)
+        ),
         random_mean=sum(random) / len(random) if random else None,
         random_sd=spread,
+        random_macro_recall=sum(random) / len(random) if random else None,
+        random_classes_hit=2 if random else None,
         test_rows=100,
     )
 
