@@ -1,8 +1,8 @@
 """The containers of a Ray pod and of the submitter: restricted, requests equal to limits, probes of their own.
 
 The probes ask Ray's node agent by HTTP, so an image needs no wget. They are slow to kill: a worker that decodes images
-on every core may answer late, and a stalled one is found by the driver and by the operator. On the head the agent is the
-last to come up: when it answers, the job server takes the one try that the submitter has.
+on every core may answer late, and a stalled one is found by the driver and by the operator. On a head the agent is up
+last: when it answers, the job server takes the one try that the submitter has.
 """
 
 from __future__ import annotations
