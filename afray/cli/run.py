@@ -14,6 +14,7 @@ from afray.api.uris import resolve_uris
 from afray.cli.display import choose_display
 from afray.cli.output import OutputFormat, console, emit, errors_as_exit_codes
 from afray.cli.requirements import require_run_extra
+from afray.errors import SpecError
 
 
 def run(
@@ -22,11 +23,14 @@ def run(
         int | None,
         typer.Option(min=1, max=1024, help="Ray workers. Default: one per CPU, or per GPU if there are any."),
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", help="Write here instead of spec.output.uri.")] = None,
+    output: Annotated[str | None, typer.Option("--output", help="URI: write here instead of spec.output.uri.")] = None,
     form: Annotated[OutputFormat, typer.Option("-o", help="Form of the result on stdout.")] = OutputFormat.table,
 ) -> None:
     """Select rows, and finetune and evaluate if labels are there. Runs again where an interrupted run stopped."""
     with errors_as_exit_codes():
+        if output in set(OutputFormat):
+            remedy = f"Write -o {output} for a form of the result, or --output ./{output} for a folder of that name."
+            raise SpecError("--output", output, "is a form, and --output of run is a place", remedy)
         job = load_job(manifest, output)
         require_run_extra("afray run")
         from afray.cli.summary import summarize
