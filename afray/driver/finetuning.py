@@ -7,6 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from afray.api.pool import PoolSpec
 from afray.driver.labelled import LabelledSet
 from afray.driver.progress import Bar
 from afray.driver.workspace import Workspace
@@ -71,6 +72,7 @@ def stored_images(labelled: LabelledSet) -> StoredImages:
         source=pool.source,
         addresses=pool.addresses(pool.rows.pool_ids(labelled.rows)),
         rules=pool.plan.rules,
+        field="spec.pool.uri" if isinstance(pool.plan.pool, PoolSpec) else "spec.evaluation.uri",
     )
 
 

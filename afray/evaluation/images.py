@@ -17,9 +17,10 @@ from torch import Tensor
 
 from afray.embedding.decode import decode_image
 from afray.embedding.rules import DecodeRules
+from afray.errors import PoolError
 from afray.evaluation.labels import I64, Labels
 from afray.pool.readers import open_rows
-from afray.pool.rows import Pool, RowReader
+from afray.pool.rows import Pool, RowReader, RowUnreadable
 from afray.storage.store import Store
 
 STORAGE = torch.float16
@@ -70,15 +71,24 @@ class StoredImages:
     addresses: pa.Table
     """Rows of the pool's index (ROW_SCHEMA), one per label, in ascending pool id."""
     rules: DecodeRules
+    field: str
+    """Where the manifest names the pool, for messages."""
     threads: int = 4
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Images start..stop-1; raises RowUnreadable if one of them changed since it was embedded."""
+        """Images start..stop-1; raises PoolError if one of them is gone or changed since it was embedded."""
         with ThreadPoolExecutor(self.threads) as threads:
             return torch.stack(list(threads.map(self._decode, range(start, stop))))
 
     def _decode(self, position: int) -> Tensor:
-        pixels = decode_image(self._reader.read(position), self.rules).pixels
+        try:
+            pixels = decode_image(self._reader.read(position), self.rules).pixels
+        except RowUnreadable as error:
+            row_id = self.addresses["id"][position].as_py()
+            raise PoolError(
+                f"{self.field}: row {row_id!r} of {self.source.uri} has a label and could be read when it was embedded, "
+                f"but not any more ({error}). Restore it, or leave its label out of the label file; then run again"
+            ) from error
         return torch.from_numpy(np.array(pixels))  # a copy: torch wants to be able to write
 
     @cached_property

@@ -39,14 +39,7 @@ def ray_session(workers: int) -> Iterator[None]:
         _require_answer(address, "Correct it, or unset it to run on this machine alone")
         _connect(address)
     else:
-        ray.init(
-            address="local",
-            num_cpus=workers,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-        )
+        _start(workers)
     try:
         yield
     finally:
@@ -65,11 +58,38 @@ def cluster_session() -> Iterator[None]:
         ray.shutdown()
 
 
+def _start(workers: int) -> None:
+    try:
+        ray.init(
+            address="local",
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+        )
+    except ValueError:
+        raise  # a setting of this program is wrong
+    except Exception as error:  # Ray's processes were too slow or died: it has no type of its own for that
+        ray.shutdown()
+        raise Retryable(
+            f"Ray did not start on this machine ({_reason(error)}). Run again when the machine is less busy; if "
+            "that does not help, see whether memory or the disk of temporary files is full"
+        ) from error
+
+
 def _connect(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
-        raise Retryable(f"{ADDRESS} {address}: no Ray cluster to work in ({str(error).strip()})") from None
+    except ValueError:
+        raise  # the address means nothing to Ray
+    except Exception as error:  # refused, or timed out in one of many ways
+        ray.shutdown()
+        raise Retryable(f"{ADDRESS} {address}: no Ray cluster to work in ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
 
 
 def _require_answer(address: str, remedy: str) -> None:

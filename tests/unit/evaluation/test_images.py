@@ -14,11 +14,11 @@ from helpers.pools import OpenFence, PoolAt, write_images
 from afray.embedding.decode import decode_image
 from afray.embedding.encoders import load_encoder
 from afray.embedding.rules import DecodeRules
+from afray.errors import PoolError
 from afray.evaluation import images
 from afray.evaluation.images import StoredImages
 from afray.evaluation.pretrained import PretrainedEncoder
 from afray.pool.index import build_index
-from afray.pool.rows import Reason, RowUnreadable
 from afray.storage.store import Store
 
 RULES = DecodeRules(image_size=8)
@@ -35,7 +35,12 @@ def stored(source: Store, tmp_path: Path) -> StoredImages:
     pool = PoolAt(source.uri, "images")
     part = build_index(pool, source, Store.open(str(tmp_path / "out")), 10, fence=OpenFence()).read_part(0)
     return StoredImages(
-        labels=np.array(["a", "b", "a", "b"]), pool=pool, source=source, addresses=part.take([1, 3, 4, 5]), rules=RULES
+        labels=np.array(["a", "b", "a", "b"]),
+        pool=pool,
+        source=source,
+        addresses=part.take([1, 3, 4, 5]),
+        rules=RULES,
+        field="spec.pool.uri",
     )
 
 
@@ -65,9 +70,19 @@ def test_an_image_that_changed_since_it_was_indexed_is_not_trained_on(source: St
     content = write_images(source, KEYS)
     lazily = stored(source, tmp_path)
     source.overwrite("4.png", content["5.png"] + b"more")
-    with pytest.raises(RowUnreadable) as caught:
+    with pytest.raises(PoolError, match=r"spec\.pool\.uri: row '4\.png' of .* not any more \(changed: "):
         images.load(lazily)
-    assert caught.value.reason is Reason.changed
+
+
+def test_an_image_that_is_gone_is_named_with_what_to_do(source: Store, tmp_path: Path) -> None:
+    write_images(source, KEYS)
+    lazily = stored(source, tmp_path)
+    source.delete("4.png")
+    with pytest.raises(PoolError) as caught:
+        images.load(lazily)
+    assert caught.value.exit_code == 65
+    assert f"spec.pool.uri: row '4.png' of {source.uri} has a label" in str(caught.value)
+    assert "Restore it, or leave its label out of the label file; then run again" in str(caught.value)
 
 
 def test_the_network_to_train_gives_the_features_of_the_embedding_and_can_learn(tmp_path: Path) -> None:
