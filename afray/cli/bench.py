@@ -14,7 +14,7 @@ from rich.text import Text
 
 from afray.api.job import SelectionJob
 from afray.cli.display import choose_display
-from afray.cli.output import Output, OutputFormat, OutputOption, console, emit, errors_as_exit_codes, job_name
+from afray.cli.output import STOPPED, Output, OutputFormat, OutputOption, console, emit, errors_as_exit_codes, job_name
 from afray.cli.requirements import require_run_extra
 from afray.cli.run import load_job
 from afray.driver.progress import Display
@@ -41,7 +41,7 @@ def bench(
     form: OutputOption = OutputFormat.table,
 ) -> None:
     """Compare selection methods by what their labels are worth: linear probe, 1-NN, macro recall, classes hit."""
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(stopped=STOPPED):
         require_run_extra("afray bench")
         job = load_job(manifest, None)
         plan = parse_plan(methods, budgets, seeds, base)

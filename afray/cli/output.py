@@ -24,6 +24,11 @@ from afray.errors import AfrayError
 WIDTH_OF_A_PIPE: Final = 10_000
 """Columns where there is no terminal: nothing is wrapped or cut that `grep` and `awk` shall find."""
 
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as of shells."""
+
+STOPPED: Final = "stopped; the same command again goes on from what is finished"
+
 
 class OutputFormat(StrEnum):
     """Forms of the data that a command gives."""
@@ -76,13 +81,16 @@ def job_name(name: str) -> str:
 
 
 @contextmanager
-def errors_as_exit_codes() -> Iterator[None]:
-    """Show an AfrayError on stderr and leave with its exit code; other exceptions are bugs and pass."""
+def errors_as_exit_codes(*, stopped: str = "stopped") -> Iterator[None]:
+    """Show an AfrayError on stderr and leave with its exit code, `stopped` after Ctrl-C; others are bugs and pass."""
     try:
         yield
     except AfrayError as error:
         console(stderr=True).print(error_text(error))
         raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        console(stderr=True).print(stopped)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def error_text(error: AfrayError) -> Text:

@@ -12,7 +12,7 @@ from afray.api.loading import load, load_object
 from afray.api.rules import Target, unused_by_run
 from afray.api.uris import resolve_uris
 from afray.cli.display import choose_display
-from afray.cli.output import OutputFormat, console, emit, errors_as_exit_codes
+from afray.cli.output import STOPPED, OutputFormat, console, emit, errors_as_exit_codes
 from afray.cli.requirements import require_run_extra
 from afray.errors import SpecError
 
@@ -27,7 +27,7 @@ def run(
     form: Annotated[OutputFormat, typer.Option("-o", help="Form of the result on stdout.")] = OutputFormat.table,
 ) -> None:
     """Select rows, and finetune and evaluate if labels are there. Runs again where an interrupted run stopped."""
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(stopped=STOPPED):
         if output in set(OutputFormat):
             remedy = f"Write -o {output} for a form of the result, or --output ./{output} for a folder of that name."
             raise SpecError("--output", output, "is a form, and --output of run is a place", remedy)

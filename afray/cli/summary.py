@@ -73,6 +73,8 @@ def _figures(probe: LinearProbe | None, finetune: Finetune | None) -> Renderable
             table.add_row("linear probe, random", f"{probe.random_mean:.1%}{spread}", f"{scope}, {seeds}")
     if finetune:
         basis = "" if finetune.held_out else ", on selected rows, biased"
+        if not finetune.held_out and finetune.labels < 2 * finetune.classes:
+            basis += "; too few labels to say anything: a class with one label is not learnt while that one is tested"
         note = f"{_scope(finetune.macro_recall, finetune.classes_hit)}, {finetune.seconds:.0f} s"
         table.add_row("full finetune, selected", f"{finetune.accuracy:.1%}", Text(note + basis))
     return table

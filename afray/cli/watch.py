@@ -9,7 +9,7 @@ import typer
 from afray.api.conditions import ConditionType
 from afray.cli.durations import TimeoutOption
 from afray.cli.jobs import note, say_result
-from afray.cli.output import OutputFormat, OutputOption, console, emit, errors_as_exit_codes
+from afray.cli.output import INTERRUPTED, OutputFormat, OutputOption, console, emit, errors_as_exit_codes
 from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, NamespaceOption, jobs_of
 from afray.cli.screen import Screen, choose_screen
 from afray.client.faults import JobDeleted, JobFailed, LabelsRefused, StillUnderWay
@@ -18,9 +18,6 @@ from afray.client.story import Ending, advice, duration, ending, news, obstacle,
 
 if TYPE_CHECKING:
     from afray.client.jobs import Jobs
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as of shells."""
 
 
 def watch(

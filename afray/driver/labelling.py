@@ -56,7 +56,13 @@ def check_selected(answers: Answers, selected_ids: list[str]) -> None:
 
     A row that people skipped or were unsure about is answered.
     """
-    check_known(answers.ids, selected_ids, field="spec.labels")
+    check_known(
+        answers.ids,
+        selected_ids,
+        field="spec.labels",
+        problem="are of no selected row",
+        remedy="leave out what selection.csv does not list (spec.pool.labels may have it), or correct the column id",
+    )
     selected, answered = dict.fromkeys(selected_ids), frozenset(answers.ids)
     missing = [row_id for row_id in selected if row_id not in answered]
     if len(answered) < REQUIRED_COVERAGE * len(selected):

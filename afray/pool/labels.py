@@ -77,10 +77,17 @@ def parse_answers(file: LabelFile, place: str, content: bytes, *, sha256: str | 
     return answers
 
 
-def check_known(labels: Collection[str], known_ids: Iterable[str], *, field: str) -> None:
+def check_known(
+    labels: Collection[str],
+    known_ids: Iterable[str],
+    *,
+    field: str,
+    problem: str = "are unknown",
+    remedy: str = "correct the column id of the label file",
+) -> None:
     """Raise PoolError if labels are of ids that are not among the known ones (any number, in any order).
 
-    `field` is where the spec names the label file.
+    `field` is where the spec names the label file; `problem` and `remedy` say what not being known means there.
     """
     unknown = dict.fromkeys(labels)
     example = None
@@ -89,8 +96,8 @@ def check_known(labels: Collection[str], known_ids: Iterable[str], *, field: str
         unknown.pop(known, None)
     if unknown:
         raise PoolError(
-            f"{field}: {len(unknown)} of {len(labels)} ids are unknown: {_name_some(list(unknown))}. "
-            f"An id here looks like {example!r}; correct the column id of the label file"
+            f"{field}: {len(unknown)} of {len(labels)} ids {problem}: {_name_some(list(unknown))}. "
+            f"An id here looks like {example!r}; {remedy}"
         )
 
 

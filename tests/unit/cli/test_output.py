@@ -17,7 +17,7 @@ from afray.cli.output import Output, OutputFormat, emit, errors_as_exit_codes
 FACTS = Output(table=Text("three rows"), data={"rows": [1, 2], "ü": None}, name="selectionjob.afray.dev/weld")
 
 
-def failing_with(error: Exception) -> typer.Typer:
+def failing_with(error: BaseException) -> typer.Typer:
     app = typer.Typer()
 
     @app.command()
@@ -78,3 +78,9 @@ def test_errors_have_colours_on_a_terminal_unless_they_are_unwanted(monkeypatch:
     assert "\x1b[1;31m" in CliRunner().invoke(app).stderr
     monkeypatch.setenv("NO_COLOR", "1")
     assert "31m" not in CliRunner().invoke(app).stderr
+
+
+def test_ctrl_c_is_one_line_and_the_exit_code_of_shells() -> None:
+    result = CliRunner().invoke(failing_with(KeyboardInterrupt()))
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == "stopped\n"

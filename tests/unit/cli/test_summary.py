@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from helpers.reports import make_report_data
+from helpers.reports import make_evaluation, make_report_data
 from rich.console import Console
 
 from afray.cli.summary import address, summarize
@@ -36,3 +36,13 @@ def test_a_path_longer_than_the_terminal_is_folded_and_not_cut(report: Report, w
     shown = "".join(lines_on_a_terminal(moved, width))
     assert address(moved, "report.html") in shown
     assert address(moved, "selection.csv") in shown
+
+
+@pytest.mark.parametrize(("labels", "held_out", "is_said"), [(2, False, True), (20, False, False), (2, True, False)])
+def test_a_cross_validation_of_too_few_labels_is_called_so(labels: int, held_out: bool, is_said: bool) -> None:
+    evaluation = make_evaluation()
+    assert evaluation.finetune is not None
+    changes = {"labels": labels, "classes": 2, "classes_hit": 2, "held_out": held_out}
+    tuned = evaluation.finetune.model_copy(update=changes)
+    report = build_report(make_report_data(evaluation=evaluation.model_copy(update={"finetune": tuned})))
+    assert any("too few labels" in line for line in lines_on_a_terminal(report, 300)) == is_said

@@ -49,7 +49,7 @@ def test_an_answer_about_a_row_that_was_not_selected_is_refused(where: str) -> N
         "skipped": Answers(labels=labels, skipped=frozenset({"other.png"}), listed=41),
         "unsure": Answers(labels=labels, unsure=frozenset({"other.png"}), listed=41),
     }
-    with pytest.raises(PoolError, match=r"1 of 41 ids are unknown: 'other\.png'"):
+    with pytest.raises(PoolError, match=r"1 of 41 ids are of no selected row: 'other\.png'"):
         check_selected(stray[where], SELECTED)
 
 

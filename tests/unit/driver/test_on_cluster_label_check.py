@@ -45,7 +45,7 @@ def test_a_file_that_answers_enough_is_accepted_by_its_digest(tmp_path: Path) ->
     ("labels", "counts", "why"),
     [
         (alternating(ASKED[:18]), (18, 0, 2), "18 of 20 selected rows are answered, 95% are needed"),
-        (alternating([*ASKED, "99.png"]), (20, 1, 2), "1 of 21 ids are unknown: '99.png'"),
+        (alternating([*ASKED, "99.png"]), (20, 1, 2), "1 of 21 ids are of no selected row: '99.png'"),
         (dict.fromkeys(ASKED, "good"), (20, 0, 1), "two classes are needed"),
         ({}, (0, 0, 0), "no labels in it"),
     ],

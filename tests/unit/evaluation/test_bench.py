@@ -154,7 +154,7 @@ def test_more_methods_budgets_and_seeds_may_be_asked_of_the_same_folder(tmp_path
 
 def test_results_of_another_protocol_are_refused_and_the_difference_is_named(tmp_path: Path) -> None:
     run(tmp_path, plan("random"))
-    with pytest.raises(SpecError, match=r"pool_size differ"):
+    with pytest.raises(SpecError, match=r"--results: .*pool_size differ"):
         run(tmp_path, plan("random"), rules=protocol(140))
     with pytest.raises(SpecError, match=r"pool differ"):
         run(tmp_path, plan("random"), pool=small_pool(missing=1))

@@ -202,7 +202,7 @@ def test_a_bare_run_has_a_page_too() -> None:
         "No row was removed.",
         "No exact copies were found.",
         "Every listed row could be read.",
-        "Nothing was evaluated: the job names no labels.",
+        "Nothing was evaluated: that needs spec.labels or spec.pool.labels with at least two classes",
         "In the order in which the method chose them.",
     ):
         assert line in words
