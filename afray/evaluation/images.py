@@ -86,8 +86,9 @@ class StoredImages:
         except RowUnreadable as error:
             row_id = self.addresses["id"][position].as_py()
             raise PoolError(
-                f"{self.field}: row {row_id!r} of {self.source.uri} has a label and could be read when it was embedded, "
-                f"but not any more ({error}). Restore it, or leave its label out of the label file; then run again"
+                f"{self.field}: row {row_id!r} of {self.source.uri} has a label and could be read when it was "
+                f"embedded, but not any more ({error}). Restore it, or leave its label out of the label file; then run "
+                "again"
             ) from error
         return torch.from_numpy(np.array(pixels))  # a copy: torch wants to be able to write
 
