@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from testbed import base_image
@@ -29,8 +30,9 @@ KEPT = 3
 NO_INDEX = "see that pip reaches its index (`pip config list`), then run this again"
 
 
+@cache
 def operator_image() -> Path:
-    """Return the archive of the image of this checkout's operator."""
+    """Return the archive of the image of this checkout's operator, as it is at the first call."""
     defined_by: list[str | bytes] = [NAME, base_image.base().parent.name, *_contents()]
     return cached("image-operator", defined_by, _make) / ARCHIVE
 
