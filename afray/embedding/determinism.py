@@ -26,11 +26,11 @@ def reserve_workspace() -> None:
 @contextmanager
 def deterministic_kernels() -> Iterator[None]:
     """Deterministic kernels and true float32 within the block; the process' settings return behind it."""
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic  # torch makes its attribute at run time, unseen by type checkers
     was_filled = memory.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
+    # Not `use_deterministic_algorithms`, which tells the compiler too, and imports it: seconds in each new worker.
+    torch.set_deterministic_debug_mode("error")
     # Filling is a debugging aid that costs time; inference reads nothing that was not written.
     memory.fill_uninitialized_memory = False
     try:
@@ -38,4 +38,4 @@ def deterministic_kernels() -> Iterator[None]:
             yield
     finally:
         memory.fill_uninitialized_memory = was_filled
-        torch.use_deterministic_algorithms(was_deterministic, warn_only=only_warned)
+        torch.set_deterministic_debug_mode(before)
