@@ -15,7 +15,7 @@ def report(
     output: Annotated[str, typer.Argument(help="Output of a run: a folder or a URI.")],
     form: OutputOption = OutputFormat.table,
 ) -> None:
-    """Show what a finished run found; report.html is drawn again if it is missing."""
+    """Show what a finished run found; report.html is put back if it is missing."""
     with errors_as_exit_codes():
         require_run_extra("afray report")
         from afray.api.locations import resolve

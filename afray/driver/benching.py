@@ -6,7 +6,7 @@ import numpy as np
 
 from afray.api.job import SelectionJob
 from afray.driver import workspace as workspaces
-from afray.driver.certifying import read_certificate
+from afray.driver.certifying import find_certificate
 from afray.driver.evaluating import embed_heldout
 from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import load_labels
@@ -29,7 +29,7 @@ def embed_labelled(job: SelectionJob, settings: RunSettings, display: Display) -
             raise SpecError(field, None, "is missing; a bench needs labels for pool and held-out rows", "Add it.")
     with workspaces.opened(job, settings, display) as workspace:
         labels = load_labels(job)
-        pool = embed(workspace, read_certificate(workspace.output), labels)
+        pool = embed(workspace, find_certificate(workspace.output), labels)
         heldout = embed_heldout(workspace, pool, labels)
         assert labels.pool is not None
         assert heldout is not None

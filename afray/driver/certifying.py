@@ -9,7 +9,8 @@ from importlib import metadata
 from afray import __version__
 from afray.driver.embedding import GIVEN, EmbeddedPool
 from afray.driver.given_cores import given_digest
-from afray.driver.outputs import Outcome, output_files, publish
+from afray.driver.outputs import Outcome, output_files
+from afray.driver.publishing import FILES, publish
 from afray.driver.workspace import Workspace
 from afray.reporting import certificate as certificates
 from afray.reporting.certificate import (
@@ -21,11 +22,11 @@ from afray.reporting.certificate import (
     IndexFacts,
     ModelFacts,
 )
-from afray.reporting.digests import selection_digest
+from afray.reporting.digests import content_digest, selection_digest
 from afray.reporting.facts import Funnel
 from afray.runtime.embedding import EncoderFacts
 from afray.runtime.vectors import VECTORS
-from afray.storage.commits import committed
+from afray.storage.commits import commit, committed, read_blob
 from afray.storage.ownership import SELECTION
 from afray.storage.store import ObjectMissing, Store
 
@@ -36,11 +37,17 @@ LIBRARIES = ("numpy", "numba", "pillow", "pyarrow", "ray", "scikit-learn", "scip
 
 
 def read_certificate(output: Store) -> Certificate | None:
-    """The certificate of an output, None if its selection is not finished."""
+    """The certificate as it is published, None if the selection is not finished. Raises IntegrityError if edited."""
     try:
         return certificates.read(output.read(certificates.NAME))
     except ObjectMissing:
         return None
+
+
+def find_certificate(output: Store) -> Certificate | None:
+    """The certificate as it was committed, None if the selection is not finished."""
+    stored = committed(output, FILES)
+    return certificates.read(read_blob(output, stored.blobs[certificates.NAME])) if stored else None
 
 
 def encoder_facts(certificate: Certificate) -> EncoderFacts:
@@ -55,12 +62,14 @@ def encoder_facts(certificate: Certificate) -> EncoderFacts:
 
 
 def certify(workspace: Workspace, pool: EmbeddedPool, outcome: Outcome) -> Certificate:
-    """Write the output tables, and last the certificate that names them."""
-    fence = workspace.fence
+    """Commit the output tables and the certificate that names them, and publish all of it, the certificate last."""
     job = (json.dumps(workspace.job.to_manifest(), indent=2, ensure_ascii=False) + "\n").encode()
-    outputs = publish(workspace.output, {**output_files(outcome), JOB: job}, fence=fence)
+    files = {**output_files(outcome), JOB: job}
+    outputs = {name: content_digest(content) for name, content in files.items()}
     certificate = build_certificate(workspace, pool, outcome, outputs)
-    publish(workspace.output, {certificates.NAME: certificates.write(certificate)}, fence=fence)
+    files[certificates.NAME] = certificates.write(certificate)
+    commit(workspace.output, FILES, files, {}, fence=workspace.fence)
+    publish(workspace.output, files, fence=workspace.fence)
     return certificate
 
 

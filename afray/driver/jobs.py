@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, JsonValue
 
@@ -11,13 +11,16 @@ from afray.driver import workspace as workspaces
 from afray.driver.given_cores import require_same_cores
 from afray.driver.labelling import Labels, load_labels
 from afray.driver.progress import Display
+from afray.driver.publishing import REPORTS, publish_commits
 from afray.driver.workspace import RunSettings, Workspace
 from afray.reporting import report as reports
 from afray.reporting.digests import content_digest
 from afray.reporting.report import Report
 from afray.storage.canonical import canonical_json
-from afray.storage.commits import commit, committed, read_blob
+from afray.storage.commits import Commit, commit, committed, read_blob
 
+ReportFiles = Mapping[str, bytes]
+"""report.json and report.html."""
 NO_LABELS = Labels(pool=None, selected=None, heldout=None)
 
 
@@ -29,7 +32,7 @@ def run_job(job: SelectionJob, settings: RunSettings, display: Display) -> Repor
     with workspaces.opened(job, settings, display) as workspace:
         labels = load_labels(job)
 
-        def work() -> Report:
+        def work() -> ReportFiles:
             from afray.driver.pipeline import run_stages
 
             return run_stages(workspace, labels)
@@ -40,7 +43,7 @@ def run_job(job: SelectionJob, settings: RunSettings, display: Display) -> Repor
 def run_selection(workspace: Workspace, labels: Labels) -> Report:
     """The job up to its selection, with a report of that; labels are only held against the pool."""
 
-    def work() -> Report:
+    def work() -> ReportFiles:
         from afray.driver.pipeline import measure_nothing, run_stages
 
         return run_stages(workspace, labels, measure=measure_nothing)
@@ -51,35 +54,40 @@ def run_selection(workspace: Workspace, labels: Labels) -> Report:
 def run_evaluation(workspace: Workspace, labels: Labels) -> Report:
     """The job from its selection on. Raises Unlabelled and OneClass where there is nothing to learn from."""
 
-    def work() -> Report:
+    def work() -> ReportFiles:
         from afray.driver.evaluating import evaluate_strictly
         from afray.driver.pipeline import run_stages
 
         return run_stages(workspace, labels, measure=evaluate_strictly)
 
     name = name_report(workspace.job, labels)
-    found = find_finished(workspace, name)
-    # A run that was content without figures may have finished here before.
-    return work() if found is not None and found.evaluation.finetune is None else finish(workspace, name, work)
+    stored = find_finished(workspace, name)
+    if stored is not None and read_report(workspace, stored).evaluation.finetune is None:
+        work()  # a run that was content without figures finished here before; this one says what is missing
+    return finish(workspace, name, work)
 
 
-def finish(workspace: Workspace, name: str, work: Callable[[], Report]) -> Report:
-    """The report called `name`: found, or made by `work` and kept for whoever asks again."""
-    report = find_finished(workspace, name)
-    if report is None:
-        report = work()
-        commit(workspace.output, name, {reports.NAME: reports.write(report)}, {}, fence=workspace.fence)
-    return report
+def finish(workspace: Workspace, name: str, work: Callable[[], ReportFiles]) -> Report:
+    """The report called `name`: found, or made by `work` and kept for whoever asks again; now the published one."""
+    stored = find_finished(workspace, name)
+    if stored is None:
+        stored = commit(workspace.output, name, work(), {}, fence=workspace.fence)
+    publish_commits(workspace.output, stored, fence=workspace.fence)
+    return read_report(workspace, stored)
 
 
-def find_finished(workspace: Workspace, name: str) -> Report | None:
+def find_finished(workspace: Workspace, name: str) -> Commit | None:
     """The report of a run that had nothing left to do, None if there is work to do.
 
     Raises SpecError if the file of given cores is another one by now.
     """
     require_same_cores(workspace)
-    stored = committed(workspace.output, name)
-    return reports.read(read_blob(workspace.output, stored.blobs[reports.NAME])) if stored else None
+    return committed(workspace.output, name)
+
+
+def read_report(workspace: Workspace, stored: Commit) -> Report:
+    """The figures of a committed report."""
+    return reports.read(read_blob(workspace.output, stored.blobs[reports.NAME]))
 
 
 def name_report(job: SelectionJob | None, labels: Labels) -> str:
@@ -88,4 +96,4 @@ def name_report(job: SelectionJob | None, labels: Labels) -> str:
     if job is not None:
         blocks = (job.spec.labels, job.spec.finetune, job.spec.evaluation)
     asked: list[JsonValue] = [block.model_dump(mode="json") if block else None for block in blocks]
-    return f"report/{content_digest(canonical_json([*asked, labels.digest]))[:32]}"
+    return f"{REPORTS}/{content_digest(canonical_json([*asked, labels.digest]))[:32]}"

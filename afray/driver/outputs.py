@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,8 @@ import pyarrow as pa
 from afray.algorithms.selection import I64, Selection
 from afray.driver.embedding import EmbeddedPool
 from afray.driver.kept import KeptRows
+from afray.driver.publishing import publish
 from afray.reporting import tables
-from afray.reporting.digests import content_digest
 from afray.reporting.summary import OutputTables
 from afray.storage.commits import Fence
 from afray.storage.store import Store
@@ -61,18 +60,6 @@ def output_files(outcome: Outcome) -> dict[str, bytes]:
         QUARANTINE: tables.to_parquet(made.quarantine),
         "duplicates.parquet": tables.to_parquet(made.duplicates),
     }
-
-
-def publish(output: Store, files: Mapping[str, bytes], *, fence: Fence) -> dict[str, str]:
-    """Write files under their final names; returns sha256 by name.
-
-    A file left by an interrupted run is replaced: nothing trusts it before the certificate names it.
-    """
-    for name, content in files.items():
-        fence.check()
-        if not output.create(name, content) and output.read(name) != content:
-            output.overwrite(name, content)
-    return {name: content_digest(content) for name, content in files.items()}
 
 
 def publish_quarantine(output: Store, pool: EmbeddedPool, name: str, *, fence: Fence) -> None:

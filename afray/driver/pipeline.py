@@ -10,33 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from afray.api.selection import SelectionSpec
-from afray.driver.certifying import certify, encoder_facts, read_certificate
+from afray.driver.certifying import certify, encoder_facts, find_certificate
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.evaluating import evaluate
 from afray.driver.features import PreparedPool
 from afray.driver.kept import check_quarantine
 from afray.driver.labelling import Labels
 from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
-from afray.driver.reporting import publish_report
+from afray.driver.reporting import draw_report
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
 from afray.reporting.certificate import Certificate
-from afray.reporting.report import Evaluation, Report
+from afray.reporting.report import Evaluation
 
 Measure = Callable[[Workspace, PreparedPool, Outcome, Labels], Evaluation]
 
 
-def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evaluate) -> Report:
-    """Everything of a job that earlier runs left to do; `measure` says what the labels are worth.
+def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evaluate) -> dict[str, bytes]:
+    """Everything of a job that earlier runs left to do; returns the files of its report, by name.
+
+    `measure` says what the labels are worth.
 
     Raises any AfrayError; whatever was committed before stays usable.
     """
-    certificate = read_certificate(workspace.output)
+    certificate = find_certificate(workspace.output)
     prepared = PreparedPool(workspace, embed(workspace, certificate, labels, selection=workspace.job.spec.selection))
     outcome = name_selection(prepared.pool, select(workspace, prepared))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
     evaluation = measure(workspace, prepared, outcome, labels)
-    return publish_report(workspace, prepared, outcome, certificate, evaluation)
+    return draw_report(workspace, prepared, outcome, certificate, evaluation)
 
 
 def measure_nothing(_: Workspace, __: PreparedPool, ___: Outcome, ____: Labels) -> Evaluation:

@@ -1,4 +1,4 @@
-"""report.json and report.html: made from what the stages left behind, and found again by the next run."""
+"""report.json and report.html: made from what the stages left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from afray import __version__
 from afray.driver.certifying import code_facts, count_funnel
 from afray.driver.features import PreparedPool
-from afray.driver.outputs import Outcome, publish
+from afray.driver.outputs import Outcome
+from afray.driver.publishing import HTML
 from afray.driver.workspace import Workspace
 from afray.embedding.decode import decode_image
 from afray.pool.readers import open_rows
@@ -27,25 +28,23 @@ from afray.reporting.thumbnails import Thumbnail
 
 log = logging.getLogger(__name__)
 
-HTML = "report.html"
 THUMBNAIL_SIDE = 96
 
 
-def publish_report(
+def draw_report(
     workspace: Workspace,
     prepared: PreparedPool,
     outcome: Outcome,
     certificate: Certificate,
     evaluation: Evaluation,
-) -> Report:
-    """Write the report under its final names."""
+) -> dict[str, bytes]:
+    """The report's files by name."""
     with workspace.stages.stage("report", unit="files") as (bar, _):
         report = build_report(collect(workspace, prepared, outcome, certificate, evaluation))
         html = page.render(report, draw_thumbnails(prepared, outcome, report))
         files = {reports.NAME: reports.write(report), HTML: html}
-        publish(workspace.output, files, fence=workspace.fence)
         bar.update(len(files), len(files))
-    return report
+    return files
 
 
 def collect(

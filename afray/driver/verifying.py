@@ -1,4 +1,4 @@
-"""Checking a finished run against its certificate: files, index, stored vectors, and the selection once more.
+"""Checking a finished run against its certificate: files, commits, index, stored vectors, and once more the selection.
 
 Nothing is written to the output, and nobody has to own it.
 """
@@ -15,27 +15,32 @@ import numpy as np
 from afray.algorithms import draws
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
-from afray.driver.certifying import JOB, encoder_facts, read_certificate
+from afray.driver.certifying import JOB, build_certificate, encoder_facts, read_certificate
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
 from afray.driver.outputs import name_selection
 from afray.driver.progress import Display, Stages
+from afray.driver.publishing import FILES, HTML, REPORTS, find_commits, find_report, published_digest
 from afray.driver.selecting import compute
 from afray.driver.stored_selection import load_given_cores
 from afray.driver.workspace import RunSettings, Workspace
 from afray.errors import PoolError
 from afray.pool.parts import FIRST_LINK, extend_digest
+from afray.reporting import report as reports
 from afray.reporting.certificate import NAME, Certificate
-from afray.reporting.digests import content_digest, selection_digest
-from afray.reporting.verify import Check, RecomputedFacts, checks, row_check
+from afray.reporting.digests import content_digest
+from afray.reporting.verify import ABSENT, Check, RecomputedFacts, checks, row_check
 from afray.runtime.crew import Task
 from afray.runtime.embedding import embed_batch
+from afray.runtime.training import FOLDER as FINETUNES
 from afray.runtime.vectors import VECTORS, read_vectors
-from afray.storage.commits import committed
+from afray.storage.commits import SUFFIX, committed
 from afray.storage.ownership import SELECTION
 from afray.storage.reading import ReadOnlyStore
 from afray.storage.store import ObjectMissing, Store
 
+COMMITTED = ("selection", FINETUNES, REPORTS)
+PRESENT = "present"
 ALL_ROWS = -1
 """Embed every row again."""
 
@@ -60,22 +65,40 @@ def verify(uri: str, settings: RunSettings, display: Display, *, embed: int = 0)
     if certificate is None:
         raise PoolError(f"{output.address(NAME)}: there is no finished selection here. Run `afray run` first")
     yield from checks(certificate, RecomputedFacts(outputs=digest_outputs(output, certificate)))
+    yield from check_published(output)
+    yield from check_commits(output)
     job = read_job(output)
     with reading(job, settings, output, display) as workspace:
         spec = job.spec
         pool = embed_pool(workspace, spec.pool, spec.pool.decode, title="pool", known=encoder_facts(certificate))
-        yield from checks(certificate, recompute(workspace, pool, embed))
+        yield from checks(certificate, recompute(workspace, pool, certificate, embed))
 
 
 def digest_outputs(output: Store, certificate: Certificate) -> dict[str, str]:
     """sha256 of every certified file that is there."""
-    found = {}
-    for name in certificate.outputs:
-        try:
-            found[name] = content_digest(output.read(name))
-        except ObjectMissing:
-            continue
-    return found
+    found = {name: published_digest(output, name) for name in certificate.outputs}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def check_published(output: Store) -> Iterator[Check]:
+    """The certificate and the report beside what was committed: no other file names their digests."""
+    for stored, names in ((committed(output, FILES), [NAME]), (find_report(output), [reports.NAME, HTML])):
+        for name in names if stored else ():
+            assert stored is not None
+            found = published_digest(output, name) or ABSENT
+            yield Check(what=name, certified=stored.blobs[name].sha256, found=found)
+
+
+def check_commits(output: Store) -> Iterator[Check]:
+    """The committed bytes of selection, finetunes and reports; index and embeddings are read and checked later."""
+    for name in (SELECTION, FILES):
+        found = ABSENT if output.head(name + SUFFIX) is None else PRESENT
+        yield Check(what=name + SUFFIX, certified=PRESENT, found=found)
+    for folder in COMMITTED:
+        for stored in find_commits(output, folder):
+            for blob in stored.blobs.values():
+                found = published_digest(output, blob.key) or ABSENT
+                yield Check(what=blob.key, certified=blob.sha256, found=found)
 
 
 def read_job(output: Store) -> SelectionJob:
@@ -90,14 +113,14 @@ def reading(job: SelectionJob, settings: RunSettings, output: Store, display: Di
         yield Workspace(job, settings, output, NoFence(), Stages(display), exits)
 
 
-def recompute(workspace: Workspace, pool: EmbeddedPool, embed: int) -> RecomputedFacts:
+def recompute(workspace: Workspace, pool: EmbeddedPool, certificate: Certificate, embed: int) -> RecomputedFacts:
     """Facts behind the files, each made when it is asked for."""
     return RecomputedFacts(
         index=digest_index(pool),
         fingerprint=pool.encoder.fingerprint,
         shards=digest_shards(pool),
         rows=embed_again(workspace, pool, embed) if embed and pool.has_model else (),
-        selection=select_again(workspace, pool),
+        remade=certify_again(workspace, pool, certificate),
     )
 
 
@@ -118,14 +141,13 @@ def digest_shards(pool: EmbeddedPool) -> Iterator[tuple[int, str | None]]:
             yield number, None
 
 
-def select_again(workspace: Workspace, pool: EmbeddedPool) -> Iterator[str]:
-    """selectionDigest, computed from the stored vectors and the kept file of given cores."""
+def certify_again(workspace: Workspace, pool: EmbeddedPool, certificate: Certificate) -> Iterator[Certificate]:
+    """The certificate of the selection that stored vectors and the kept file of given cores give."""
     stored = committed(workspace.output, SELECTION)
     given = load_given_cores(workspace.output, stored) if stored else None
     with workspace.stages.stage("select", unit="steps") as (bar, _):
         outcome = name_selection(pool, compute(workspace, PreparedPool(workspace, pool), bar, given))
-    chosen = outcome.tables.selection
-    yield selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist())
+    yield build_certificate(workspace, pool, outcome, certificate.outputs)
 
 
 def embed_again(workspace: Workspace, pool: EmbeddedPool, count: int) -> Iterator[Check]:

@@ -1,15 +1,20 @@
 """Does an output still match its certificate? A comparison of facts; whoever calls it recomputes them.
 
-Files come first, for they are cheap to hash; then index, embeddings and selection, as the pipeline makes them. Facts
-may be lazy iterables: nothing behind the first difference is computed.
+Files come first, for they are cheap to hash; then index and embeddings, as the pipeline makes them, and last all that a
+certificate says, beside one that was made again. Facts may be lazy iterables: nothing behind the first difference is
+computed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from afray.reporting import facts
 from afray.reporting.certificate import Certificate
+from afray.reporting.digests import content_digest
+from afray.reporting.facts import Facts
 
 ABSENT = "absent"
 
@@ -45,8 +50,8 @@ class RecomputedFacts:
     """(shard, digest of its stored vectors); None if a shard is gone."""
     rows: Iterable[Check] = ()
     """Rows that were embedded again; see `row_check`."""
-    selection: Iterable[str] = ()
-    """selectionDigest of the recomputed selection, at most one."""
+    remade: Iterable[Certificate] = ()
+    """The certificate of the recomputed selection, at most one."""
 
 
 def row_check(row_id: str, *, stored: str, embedded: str) -> Check:
@@ -55,7 +60,7 @@ def row_check(row_id: str, *, stored: str, embedded: str) -> Check:
 
 
 def checks(certificate: Certificate, found: RecomputedFacts) -> Iterator[Check]:
-    """Every comparison that `found` allows, lazily, in order: files, index, embeddings by shard, rows, selection."""
+    """Every comparison that `found` allows, lazily, in order: files, index, embeddings by shard, rows, the rest."""
     if found.outputs is not None:
         for name in sorted(certificate.outputs.keys() | found.outputs.keys()):
             certified = certificate.outputs.get(name, ABSENT)
@@ -69,8 +74,31 @@ def checks(certificate: Certificate, found: RecomputedFacts) -> Iterator[Check]:
     for number, digest in found.shards:
         yield Check(what=f"embeddings shard {number}", certified=shards.get(number, ABSENT), found=digest or ABSENT)
     yield from found.rows
-    for digest in found.selection:
-        yield Check(what="selection", certified=certificate.selection_digest, found=digest)
+    for remade in found.remade:
+        said = _statements(certificate)
+        yield from (Check(what=what, certified=said[what], found=made) for what, made in _statements(remade).items())
+
+
+def _statements(certificate: Certificate) -> dict[str, str]:
+    """What a certificate says, but for the programs that ran, and for what other checks compare piece by piece."""
+    embedding = facts.dump(certificate.embedding)
+    shards = embedding.pop("shards")
+    return {
+        "specDigest": certificate.spec_digest,
+        "seed": str(certificate.seed),
+        "givenCores": certificate.given_cores or ABSENT,
+        "size of the index": f"{certificate.index.rows} rows in {certificate.index.shards} shards",
+        "model": _text(certificate.model),
+        "decode": _text(certificate.decode),
+        "embedding": json.dumps(embedding),
+        "facts of the shards": content_digest(json.dumps(shards).encode()),
+        "counters": _text(certificate.counters),
+        "selection": certificate.selection_digest,
+    }
+
+
+def _text(found: Facts | None) -> str:
+    return ABSENT if found is None else json.dumps(facts.dump(found), ensure_ascii=False)
 
 
 def first_difference(certificate: Certificate, found: RecomputedFacts) -> Check | None:

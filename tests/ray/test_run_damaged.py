@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from afray.cli.main import app
 from afray.driver.verifying import verify
 from afray.driver.workspace import RunSettings
 from afray.errors import IntegrityError
+from afray.reporting import certificate as certificates
+from afray.reporting.certificate import Certificate
 
 pytestmark = pytest.mark.ray
 
@@ -47,6 +50,32 @@ def blob(output: Path, name: str) -> Path:
     return found
 
 
+def forge(output: Path, old: bytes, new: bytes) -> None:
+    """Edit the certificate and all that tells of it: the seals, and the commit that holds it."""
+    document = jobs.json_of(output / "certificate.json")
+    del document["seals"]
+    text = json.dumps(document).encode()
+    assert old in text
+    forged = certificates.write(Certificate.model_validate_json(text.replace(old, new)))
+    record = json.loads((output / "selection" / "files.ok").read_text())
+    record["blobs"]["certificate.json"] |= {"sha256": hashlib.sha256(forged).hexdigest(), "size": len(forged)}
+    (output / "selection" / "files.ok").write_text(json.dumps(record))
+    for path in (output / "certificate.json", blob(output, "files.1.certificate.json")):
+        path.write_bytes(forged)
+
+
+def spec_digest_of(output: Path) -> bytes:
+    return str(jobs.json_of(output / "certificate.json")["specDigest"]).encode()
+
+
+def claim_another_python(output: Path) -> None:
+    """Seal an edited certificate anew, and touch nothing else."""
+    path = output / "certificate.json"
+    found = certificates.read(path.read_bytes())
+    code = found.code.model_copy(update={"python": "4.0"})
+    path.write_bytes(certificates.write(found.model_copy(update={"code": code})))
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -58,6 +87,27 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "the certified seed": (
         lambda output: edit(output / "certificate.json", b'"seed": 0', b'"seed": 1'),
         "certificate.json: field seed: edited since it was written",
+    ),
+    "a forged seed": (
+        lambda output: forge(output, b'"seed": 0', b'"seed": 1'),
+        "seed differs: certified 1, found 0",
+    ),
+    "a forged digest of the spec": (
+        lambda output: forge(output, spec_digest_of(output), b"a" * 64),
+        f"specDigest differs: certified {'a' * 64}",
+    ),
+    "forged counters": (lambda output: forge(output, b'"listed": 600', b'"listed": 601'), "counters differs"),
+    "a certificate that was sealed anew": (claim_another_python, "certificate.json differs"),
+    "the report": (
+        lambda output: edit(output / "report.json", b'"listed":600', b'"listed":601'),
+        "report.json differs",
+    ),
+    "a missing report": (lambda output: (output / "report.json").unlink(), "report.json differs"),
+    "the page": (lambda output: (output / "report.html").write_text("<p>better</p>"), "report.html differs"),
+    "the arrays": (lambda output: truncate(blob(output, "rows.1.arrays.npz")), "selection/rows.1.arrays.npz differs"),
+    "the commit of the selection": (
+        lambda output: (output / "selection" / "rows.ok").unlink(),
+        "selection/rows.ok differs: certified present, found absent",
     ),
     "the job": (lambda output: edit(output / "job.json", b'"seed": 0', b'"seed": 1'), "job.json differs"),
     "vectors": (lambda output: truncate(blob(output, "00002.1.vectors.npy")), "embeddings shard 2 differs"),
@@ -108,3 +158,29 @@ def test_a_run_does_not_build_on_truncated_vectors_and_its_remedy_works(vector_j
     assert "delete the .ok object of its result to have it computed again" in said
     blob(output, "00002.ok").unlink()
     assert jobs.run(manifest).selection_digest == vector_job.digest
+
+
+def test_a_run_puts_right_what_was_published_and_shows_what_it_says(vector_job: FinishedJob, output: Path) -> None:
+    manifest = vector_job.elsewhere(output)
+    before = {path: path.read_bytes() for path in output.glob("*.*")}
+    assert {"report.html", "report.json", "certificate.json", "selection.csv", "job.json"} <= {p.name for p in before}
+    (output / "report.html").unlink()
+    truncate(output / "report.json")
+    edit(output / "selection.csv", b'"core"', b'"boundary"')
+    truncate(output / "certificate.json")
+    (output / "excluded.parquet").unlink()
+    assert jobs.run(manifest) == vector_job.report
+    assert {path: path.read_bytes() for path in output.glob("*.*")} == before
+
+
+def test_the_page_is_that_of_the_last_run_also_where_labels_came_and_went(
+    vector_job: FinishedJob, output: Path, tmp_path: Path
+) -> None:
+    names = ("report.html", "report.json")
+    first = [(output / name).read_bytes() for name in names]
+    labels = jobs.write_labels(tmp_path / "labels.csv", dict.fromkeys(jobs.row_ids(600), "good"))
+    jobs.run(vector_job.elsewhere(output, {"spec.pool.labels": {"uri": str(labels), "format": "csv"}}))
+    assert [(output / name).read_bytes() for name in names] != first
+    jobs.run(vector_job.elsewhere(output))
+    assert [(output / name).read_bytes() for name in names] == first
+    assert first_difference(output) == ""

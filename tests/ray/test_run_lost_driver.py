@@ -87,7 +87,7 @@ def test_a_driver_killed_in_each_stage_is_resumed_without_repeating_what_was_fin
     epochs = story.commits("embeddings")
     assert {name: epochs[name] for name in embedded_first} == dict.fromkeys(embedded_first, 1)
     assert sorted(epochs.values()) == [1] * len(embedded_first) + [2] * (PARTS_OF_POOL - len(embedded_first)) + [3, 3]
-    assert story.commits("selection") == {"selection/rows": 3}
+    assert story.commits("selection") == {"selection/files": 3, "selection/rows": 3}
     assert [*story.commits("finetune").values()] == [4]
     assert report.selection_digest == image_job.digest
     assert jobs.vectors_of(story.output) == jobs.vectors_of(image_job.output)

@@ -14,6 +14,7 @@ from helpers.jobs import At, FinishedJob, RecordingDisplay
 from afray.driver.labelling import load_labels
 from afray.driver.pipeline import run_stages
 from afray.driver.workspace import RunSettings, opened
+from afray.reporting import report as reports
 
 pytestmark = pytest.mark.ray
 
@@ -36,7 +37,7 @@ def test_a_worker_killed_with_a_task_in_hand_changes_nothing(
     display = RecordingDisplay()
     with opened(job, RunSettings(workers=2), display) as workspace:
         display.events.append(At(stage, lambda: kill.start(workspace.crew), step=step, done=done))
-        report = run_stages(workspace, load_labels(job))
+        report = reports.read(run_stages(workspace, load_labels(job))[reports.NAME])
         kill.join()
         assert workspace.crew.replaced == 1
         assert kill.killed not in workspace.crew.pids

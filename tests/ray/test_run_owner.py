@@ -82,7 +82,7 @@ def test_a_driver_that_was_overtaken_stops_and_the_next_one_goes_on(vector_job: 
     embedded = jobs.commit_epochs(output, "embeddings")
     assert jobs.run(manifest).selection_digest == vector_job.digest
     assert {name: jobs.commit_epochs(output, "embeddings")[name] for name in embedded} == dict.fromkeys(embedded, 1)
-    assert jobs.commit_epochs(output, "selection") == {"selection/rows": 3}
+    assert jobs.commit_epochs(output, "selection") == {"selection/files": 3, "selection/rows": 3}
 
 
 def test_an_overtaken_process_leaves_with_75_and_commits_no_selection(vector_job: FinishedJob, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def make_facts(
     second_shard: str | None = digest("5"),
     row: str = "v1",
     selection: str = digest("9"),
+    remade: dict[str, object] | None = None,
 ) -> RecomputedFacts:
     """Facts that agree with the certificate but for what the test changes."""
     return RecomputedFacts(
@@ -25,7 +26,7 @@ def make_facts(
         fingerprint=fingerprint,
         shards=[(0, digest("4")), (1, second_shard)],
         rows=[verify.row_check("a.png", stored="v1", embedded=row)],
-        selection=[selection],
+        remade=[CERTIFICATE.model_copy(update={"selection_digest": selection, **(remade or {})})],
     )
 
 
@@ -39,6 +40,15 @@ def test_equal_facts_show_no_difference_and_every_check_is_made() -> None:
         "embeddings shard 0",
         "embeddings shard 1",
         "vector of row a.png",
+        "specDigest",
+        "seed",
+        "givenCores",
+        "size of the index",
+        "model",
+        "decode",
+        "embedding",
+        "facts of the shards",
+        "counters",
         "selection",
     ]
 
@@ -53,6 +63,9 @@ def test_equal_facts_show_no_difference_and_every_check_is_made() -> None:
         (make_facts(second_shard=None), "embeddings shard 1", digest("5"), "absent"),
         (make_facts(row="v2"), "vector of row a.png", "v1", "v2"),
         (make_facts(selection="x"), "selection", digest("9"), "x"),
+        (make_facts(remade={"seed": 7}), "seed", "0", "7"),
+        (make_facts(remade={"spec_digest": digest("a")}), "specDigest", digest("1"), digest("a")),
+        (make_facts(remade={"given_cores": digest("a")}), "givenCores", "absent", digest("a")),
     ],
 )
 def test_a_difference_is_named_with_both_values(facts: RecomputedFacts, what: str, certified: str, found: str) -> None:
