@@ -6,12 +6,17 @@ python -m helpers.cluster_driver <file>    is `python -m afray.driver` with that
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from helpers.faults import ROOT, WAIT_SECONDS, end
 from helpers.jobs import Manifest, changed
+from helpers.ray_cluster import NO_TOKEN
 
 from afray import __version__
 from afray.api.loading import load_object
@@ -67,6 +72,45 @@ def variables(
         lease_seconds=lease_seconds,
         operator=__version__,
     ).to_variables()
+
+
+@dataclass(frozen=True)
+class DriverProcess:
+    """A driver at work: `python -m afray.driver` but for where its progress goes."""
+
+    process: subprocess.Popen[str]
+    progress: ProgressFile
+    log: Path
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self.process.wait(WAIT_SECONDS)
+
+    def said(self) -> str:
+        """Its output so far."""
+        return self.log.read_text()
+
+
+@contextmanager
+def started_driver(told: dict[str, str], address: str, folder: Path) -> Iterator[DriverProcess]:
+    """A driver on the Ray cluster at an address; what is left of it at the end is killed."""
+    folder.mkdir(exist_ok=True)
+    progress, log = ProgressFile(folder / "progress"), folder / "log"
+    progress.path.unlink(missing_ok=True)
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.cluster_driver", str(progress.path)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **NO_TOKEN, **told, "RAY_ADDRESS": address, "PYTHONPATH": str(ROOT / "tests")},
+            cwd=ROOT,
+        )
+    try:
+        yield DriverProcess(process, progress, log)
+    finally:
+        end(process.pid)
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import ray
+from helpers.faults import is_running, wait_until
 
 from afray.errors import PoolError, Retryable
 from afray.runtime.crew import ATTEMPTS, Crew, Task
-from afray.runtime.slots import Slot
+from afray.runtime.nodes import await_pods
+from afray.runtime.slots import Slot, WorkerGroup
 from afray.runtime.worker import WorkerContext
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
@@ -56,6 +58,18 @@ def advance(context: WorkerContext, steps: int) -> int:
         context.rows_done = step
         time.sleep(0.5)
     return steps
+
+
+def move(context: WorkerContext, times: int) -> int:
+    for _ in range(times):
+        context.move()
+        time.sleep(0.5)
+    return times
+
+
+def count_threads(context: WorkerContext) -> int:
+    time.sleep(0.2)
+    return context.threads
 
 
 def count_calls(context: WorkerContext) -> list[int]:
@@ -121,6 +135,47 @@ def test_a_lease_with_progress_may_last_longer_than_its_limit() -> None:
         assert crew.run([task], on_rows=seen.append) == [20]
         assert crew.replaced == 0
     assert max(seen) > 0
+
+
+def test_a_stopped_worker_loses_its_lease_and_its_life_and_another_goes_on() -> None:
+    stopped: list[int] = []
+    with Crew([Slot()] * 2, lease_seconds=4.0) as crew:
+        pids = crew.pids
+
+        def stop_one(rows: int) -> None:
+            if rows and not stopped:
+                stopped.append(next(pid for pid, seat in zip(pids, crew.seats, strict=True) if seat.pulse))
+                os.kill(stopped[0], signal.SIGSTOP)
+
+        tasks = [Task(name=f"shard {n}", function=advance, args=(6,), is_leased=True) for n in range(4)]
+        assert crew.run(tasks, on_rows=stop_one) == [6] * 4
+        assert crew.replaced == 1
+        wait_until(lambda: not is_running(stopped[0]), "the end of the stopped worker")
+
+
+def test_moves_smaller_than_a_row_keep_a_lease() -> None:
+    with Crew([Slot()], lease_seconds=3.0) as crew:
+        assert crew.run([Task(name="shard 0", function=move, args=(16,), is_leased=True)]) == [16]
+        assert crew.replaced == 0
+
+
+def test_a_worker_knows_how_many_threads_are_its_own() -> None:
+    with Crew([Slot(cpus=2), Slot(cpus=0.5)]) as crew:
+        threads = crew.run([Task(name="count", function=count_threads) for _ in range(6)])
+    assert set(threads) == {1, 2}
+
+
+def test_a_crew_that_could_not_be_made_yet_is_let_go_of_without_a_word() -> None:
+    with pytest.raises(PoolError), Crew([Slot(group="nowhere")] * 2):
+        raise PoolError("what matters")
+
+
+def test_pods_that_do_not_come_are_told_by_their_group() -> None:
+    heard: list[int] = []
+    group = WorkerGroup(name="nowhere", pods=2, slot=Slot(group="nowhere"), slots_per_pod=1, trainer=Slot())
+    with pytest.raises(Retryable, match=r"after 1 s 0 of 2 pods have joined Ray; missing: 2 of group nowhere"):
+        await_pods([group], patience_seconds=1, tell=heard.append)
+    assert set(heard) == {0}
 
 
 def test_what_is_expensive_to_make_is_made_once_per_worker() -> None:
