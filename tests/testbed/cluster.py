@@ -49,8 +49,7 @@ class Cluster:
             instance.down()
             raise
         finally:
-            if stays:
-                port.release()
+            port.release()  # the process that leads from it into the cluster holds it now
 
     @classmethod
     def _start(cls, instance: Instance, port: HeldPort) -> Cluster:

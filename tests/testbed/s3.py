@@ -44,6 +44,7 @@ class S3:
             server = cls(port)
             service = cluster.instance.start("s3", command, environment=environment, inherits=[port.descriptor])
             service.await_ready(server._answers, seconds=START_SECONDS)
+            port.release()  # the server holds it now
         return server
 
     @property
