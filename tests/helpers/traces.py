@@ -20,6 +20,8 @@ def traces(name: str) -> list[str]:
 
 def _processes(name: str) -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*"):
+        if not _read(process / "cmdline"):  # a zombie: it has ended, and process 1 has not looked yet
+            continue
         for file in PER_PROCESS:
             if name in _read(process / file):
                 yield f"{process / file}: {_read(process / 'cmdline')}"
