@@ -74,6 +74,13 @@ class Instance:
         """Tell whether nobody will take it down any more."""
         return not self.stays and not self.owner.is_alive()
 
+    def ended(self) -> list[str]:
+        """Name the programs that this process started and that do not run any more, each with its exit code."""
+        started = {service.name: service for service in self._services}  # the last of each name: others were restarted
+        return [
+            f"{name} ({service.process.returncode})" for name, service in started.items() if not service.is_running()
+        ]
+
     def down(self) -> None:
         """End every process and remove every trace; what is gone already is not missed."""
         for process in reversed(self.processes):

@@ -14,6 +14,7 @@ from testbed.environment import EnvironmentVolumes, environment_volumes
 from testbed.gomodules import source
 from testbed.namespaces import RESTRICTED
 from testbed.s3 import S3, variables
+from testbed.steps import StepFailed
 
 SECRET = "s3"
 """Of every namespace: how its pods reach the S3 server."""
@@ -76,6 +77,11 @@ def running_lab() -> Iterator[Lab]:
     lab = Lab.up()
     try:
         yield lab
+    except StepFailed as error:
+        if ended := lab.cluster.instance.ended():
+            reason = f"{error.reason}\nThese had ended before: {', '.join(ended)}"
+            raise StepFailed(error.step, reason, "see what killed them (-9: SIGKILL), then run this again") from error
+        raise
     finally:
         lab.down()
 
