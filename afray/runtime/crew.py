@@ -22,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -39,7 +39,7 @@ ATTEMPTS = 4
 """Workers a task may outlive; a row that kills every decoder must not kill them for ever."""
 POLL_SECONDS = 1.0
 FIRST_MOVE_SECONDS = 120.0
-"""A lease may stand still that long at its start: a new worker imports libraries and loads a model."""
+"""So long a worker need only answer: a new one imports libraries and loads a model before it can show any progress."""
 LOST = (RayActorError, OutOfMemoryError, NodeDiedError, ObjectLostError)
 """What Ray raises when a worker, its machine, or a result that lay there is gone."""
 
@@ -71,11 +71,21 @@ class _Seat:
     """Reference to the pulse that was asked for."""
     pulse: Pulse | None = None
     """The last one of this call; None until it first moves."""
-    advanced: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    advanced: float = 0.0
 
     def begin(self, task: int, call: int) -> None:
         """Take a task in hand."""
-        self.task, self.call, self.pulse, self.advanced = task, call, None, time.monotonic()
+        self.task, self.call, self.pulse = task, call, None
+        self.began = self.advanced = time.monotonic()
+
+    def hear(self, pulse: Pulse) -> None:
+        """Note a sign of life."""
+        now, is_under_way = time.monotonic(), pulse.call == self.call and (pulse.rows or pulse.moves)
+        if is_under_way and pulse != self.pulse:
+            self.pulse, self.advanced = pulse, now
+        elif not is_under_way and now - self.began < FIRST_MOVE_SECONDS:
+            self.advanced = now
 
 
 class Crew:
@@ -250,12 +260,9 @@ class _Run:
             if number is None or not self._tasks[number].is_leased:
                 continue
             self._read_pulse(seat)
-            limit = self._crew.lease_seconds
-            if seat.pulse is None:
-                limit = max(limit, FIRST_MOVE_SECONDS)
-            if time.monotonic() - seat.advanced > limit:
+            if time.monotonic() - seat.advanced > self._crew.lease_seconds:
                 del self._running[reference]
-                self._lose(seat, number, f"no progress for {limit:.0f} s")
+                self._lose(seat, number, f"no progress for {self._crew.lease_seconds:.0f} s")
         if self._on_rows is not None:
             self._on_rows(sum(seat.pulse.rows for seat, _ in self._running.values() if seat.pulse))
 
@@ -267,13 +274,11 @@ class _Run:
         if not ready:
             return
         try:
-            pulse: Pulse = ray.get(seat.asked)
+            seat.hear(ray.get(seat.asked))
         except LOST:
             return  # the task's own reference reports the death
         finally:
             seat.asked = None
-        if pulse.call == seat.call and (pulse.rows or pulse.moves) and pulse != seat.pulse:
-            seat.pulse, seat.advanced = pulse, time.monotonic()
 
     def _abandon(self) -> None:
         """After an error no task of this run may still work when the next run starts."""

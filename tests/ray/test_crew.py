@@ -4,11 +4,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import ray
-from helpers.faults import is_running, wait_until
 
 from afray.errors import PoolError, Retryable
 from afray.runtime.crew import ATTEMPTS, Crew, Task
@@ -53,6 +53,13 @@ def hang_once(context: WorkerContext, mark: str) -> str:
     return "done"
 
 
+def sleep_once(_: WorkerContext, mark: str, seconds: float) -> str:
+    if not Path(mark).exists():
+        Path(mark).touch()
+        time.sleep(seconds)
+    return "done"
+
+
 def advance(context: WorkerContext, steps: int) -> int:
     for step in range(steps):
         context.rows_done = step
@@ -76,6 +83,14 @@ def count_calls(context: WorkerContext) -> list[int]:
     calls = context.once("calls", list[int])
     calls.append(1)
     return calls
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Workers import this module, and know nothing of the helpers of other tests."""
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def numbered(function: object, count: int, *args: object) -> list[Task]:
@@ -150,7 +165,30 @@ def test_a_stopped_worker_loses_its_lease_and_its_life_and_another_goes_on() -> 
         tasks = [Task(name=f"shard {n}", function=advance, args=(6,), is_leased=True) for n in range(4)]
         assert crew.run(tasks, on_rows=stop_one) == [6] * 4
         assert crew.replaced == 1
-        wait_until(lambda: not is_running(stopped[0]), "the end of the stopped worker")
+        wait_until(lambda: not Path(f"/proc/{stopped[0]}").exists())
+
+
+def test_a_worker_that_is_stopped_before_it_showed_anything_is_found_as_soon(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def stop(pid: int) -> None:
+        wait_until(mark.exists)
+        os.kill(pid, signal.SIGSTOP)
+
+    with Crew([Slot()], lease_seconds=3.0) as crew:
+        stopper = threading.Thread(target=stop, args=(crew.pids[0],))
+        stopper.start()
+        task = Task(name="shard 0", function=sleep_once, args=(str(mark), 30), is_leased=True)
+        assert crew.run([task]) == ["done"]
+        stopper.join()
+        assert crew.replaced == 1
+
+
+def test_a_worker_that_loads_its_model_longer_than_its_lease_is_left_alone(tmp_path: Path) -> None:
+    with Crew([Slot()], lease_seconds=2.0) as crew:
+        task = Task(name="shard 0", function=sleep_once, args=(str(tmp_path / "mark"), 6), is_leased=True)
+        assert crew.run([task]) == ["done"]
+        assert crew.replaced == 0
 
 
 def test_moves_smaller_than_a_row_keep_a_lease() -> None:
