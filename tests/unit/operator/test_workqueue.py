@@ -125,7 +125,7 @@ def test_a_failing_key_waits_longer_each_time_and_is_forgiven_when_it_works(capl
             await working(queue, handle, seconds=0.05)
             waits.append(queue._due["a"] - clock.now)
             clock.now += 10_000
-        assert all(later > earlier for earlier, later in itertools.pairwise(waits))
+        assert all(later > earlier for earlier, later in itertools.pairwise(waits[:7]))  # then the limit, give or take
         assert max(waits) <= workqueue.LONGEST_DELAY * 1.2
         failing = False
         await working(queue, handle, seconds=0.05)
