@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from afray.api.job import GROUP, PLURAL, VERSION
@@ -17,10 +18,18 @@ ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
 
+_RAYJOB_NAME: Final = re.compile(rf"^(?P<job>.+)-[{''.join(stage[0] for stage in Stage)}][1-9][0-9]*$")
+
 
 def rayjob_name(job: str, stage: Stage, attempt: int) -> str:
     """Such as welds-s1. At most 47 characters (KubeRay's limit) for a job's name of at most 40."""
     return f"{job}-{stage[0]}{attempt}"
+
+
+def job_of_rayjob(name: str) -> str | None:
+    """The job whose RayJob has such a name, None for a name that `rayjob_name` does not give."""
+    found = _RAYJOB_NAME.match(name)
+    return found["job"] if found else None
 
 
 def progress_name(job: str) -> str:
@@ -45,6 +54,7 @@ __all__ = [
     "VERSION",
     "Stage",
     "account_name",
+    "job_of_rayjob",
     "progress_name",
     "rayjob_name",
 ]

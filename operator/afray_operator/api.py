@@ -45,13 +45,13 @@ class Api:
     async def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
         """The object, None if there is none."""
         try:
-            return await self._request("get", kind.resource().path(name=name, namespace=namespace))
+            return await self._request("get", kind.path(namespace, name))
         except NotFoundError:
             return None
 
     async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> Listing:
         """All objects of a namespace (None: of all), read page by page, as they were at one version."""
-        path = kind.resource().path(namespace=namespace)
+        path = kind.path(namespace)
         items: list[Raw] = []
         version, going_on = 0, None
         while True:
@@ -65,32 +65,32 @@ class Api:
 
     async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
         """Create an object; with `dry_run` the server only says whether it would, unknown fields included."""
-        path = kind.resource().path(namespace=body["metadata"]["namespace"])
+        path = kind.path(body["metadata"]["namespace"])
         checks = {"dry_run": "All", "query_params": [("fieldValidation", "Strict")]} if dry_run else {}
         return await self._request("post", path, body=body, **checks)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, status: Raw, resource_version: str) -> Raw:
         """Replace what `status` names, if nobody wrote the object since; else ConflictError."""
-        path = kind.resource().path(name=name, namespace=namespace) + "/status"
+        path = kind.path(namespace, name) + "/status"
         body = {"metadata": {"resourceVersion": resource_version}, "status": status}
         return await self._request("patch", path, body=body, content_type=MERGE)
 
     async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Raw:
         """Replace an object that nobody changed since it was read; else ConflictError."""
         metadata = body["metadata"]
-        path = kind.resource().path(name=metadata["name"], namespace=metadata["namespace"])
+        path = kind.path(metadata["namespace"], metadata["name"])
         return await self._request("put", path, body=body)
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Raw:
         """Merge a patch into an object."""
-        path = kind.resource().path(name=name, namespace=namespace)
+        path = kind.path(namespace, name)
         return await self._request("patch", path, body=patch, content_type=MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
         """Delete exactly the object with this uid, dependents in the background; nothing if it is gone."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
-            await self._request("delete", kind.resource().path(name=name, namespace=namespace), body=body)
+            await self._request("delete", kind.path(namespace, name), body=body)
         except NotFoundError:
             return
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from afray.contract import names
 from afray_operator.api import Listing, Raw
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
+from afray_operator.observed.json_access import block, entries, text, texts
 
-_RAY_JOB_NAME: Final = re.compile(r"^(?P<job>.+)-[slf][1-9][0-9]*$")
 _UNREAD: Final = {
     RAY_JOB: ("entrypoint", "rayClusterSpec", "submitterPodTemplate"),
     RAY_CLUSTER: ("headGroupSpec", "workerGroupSpecs"),
@@ -35,20 +34,15 @@ class JobKey:
 
 def owner_of(kind: Kind, raw: Mapping[str, Any]) -> JobKey | None:
     """The SelectionJob that an object belongs to; None if to none of ours."""
-    metadata = raw.get("metadata") or {}
-    namespace = metadata.get("namespace") or ""
+    metadata = block(raw, "metadata")
     if kind == SELECTION_JOB:
-        return JobKey(namespace, metadata.get("name") or "")
-    if kind == WORKLOAD:
-        owners = (owner.get("name") or "" for owner in _owners(metadata) if owner.get("kind") == RAY_JOB.kind)
-        matches = (_RAY_JOB_NAME.match(owner) for owner in owners)
-        return next((JobKey(namespace, match["job"]) for match in matches if match), None)
-    name = (metadata.get("labels") or {}).get(names.JOB_LABEL)
-    return JobKey(namespace, name) if name else None
-
-
-def _owners(metadata: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    return metadata.get("ownerReferences") or ()
+        name: str | None = text(metadata, "name")
+    elif kind == WORKLOAD:
+        owners = (owner for owner in entries(metadata, "ownerReferences") if owner.get("kind") == RAY_JOB.kind)
+        name = next(filter(None, (names.job_of_rayjob(text(owner, "name")) for owner in owners)), None)
+    else:
+        name = texts(metadata, "labels").get(names.JOB_LABEL)
+    return JobKey(text(metadata, "namespace"), name) if name else None
 
 
 class Cache:
@@ -156,11 +150,9 @@ class Cache:
 
 def _output(raw: Mapping[str, Any]) -> str:
     """The output's URI of a job that may still write there, "" for none."""
-    conditions = (raw.get("status") or {}).get("conditions") or ()
-    if any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions):
-        return ""
-    uri = ((raw.get("spec") or {}).get("output") or {}).get("uri")
-    return uri.rstrip("/") if isinstance(uri, str) else ""
+    ends = (one for one in entries(block(raw, "status"), "conditions") if one.get("type") in ("Complete", "Failed"))
+    is_over = any(end.get("status") == "True" for end in ends)
+    return "" if is_over else text(block(raw, "spec", "output"), "uri").rstrip("/")
 
 
 def _version(raw: Mapping[str, Any]) -> int:

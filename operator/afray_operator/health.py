@@ -54,7 +54,7 @@ class Signs:
         return tuple(text for text, is_true in found.items() if is_true)
 
 
-def make_app(registry: CollectorRegistry, signs: Signs, is_ready: Callable[[], bool]) -> web.Application:
+def make_app(registry: CollectorRegistry, signs: Signs) -> web.Application:
     """The three pages."""
 
     async def metrics(_: web.Request) -> web.Response:
@@ -65,7 +65,7 @@ def make_app(registry: CollectorRegistry, signs: Signs, is_ready: Callable[[], b
         return web.Response(text="; ".join(complaints) or "ok", status=503 if complaints else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok", status=200) if is_ready() else web.Response(text="starting", status=503)
+        return web.Response(text="ok")
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from afray.contract.names import QUEUE_LABEL
+from afray_operator.observed.json_access import block, count, moment, text, texts
 
 
 def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
@@ -31,15 +31,16 @@ def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
         "afray_job_failures", "Failed attempts of the present stage that count.", labels=["namespace", "name", "queue"]
     )
     for job in jobs:
-        metadata, status = job["metadata"], job.get("status") or {}
-        names = [metadata["namespace"], metadata["name"], (metadata.get("labels") or {}).get(QUEUE_LABEL, "")]
-        current = status.get("phase") or "Pending"
-        phases[names[0], names[2], current] += 1
+        metadata, status = block(job, "metadata"), block(job, "status")
+        queue = texts(metadata, "labels").get(QUEUE_LABEL, "")
+        names = [text(metadata, "namespace"), text(metadata, "name"), queue]
+        current = text(status, "phase") or "Pending"
+        phases[names[0], queue, current] += 1
         phase.add_metric([*names, current], 1)
-        _progress(status.get("progress") or {}, names, ratio, beat)
-        if number := (status.get("attempt") or {}).get("number"):
+        _progress(block(status, "progress"), names, ratio, beat)
+        if number := count(block(status, "attempt"), "number"):
             attempt.add_metric(names, number)
-            failures.add_metric(names, status["attempt"].get("failures") or 0)
+            failures.add_metric(names, count(block(status, "attempt"), "failures"))
     yield from (_counted(phases), phase, ratio, beat, attempt, failures)
 
 
@@ -51,7 +52,7 @@ def _counted(phases: Mapping[tuple[str, str, str], int]) -> Metric:
 
 
 def _progress(progress: Mapping[str, Any], names: list[str], ratio: GaugeMetricFamily, beat: GaugeMetricFamily) -> None:
-    if total := progress.get("total"):
-        ratio.add_metric([*names, progress.get("stage") or ""], min(1.0, (progress.get("done") or 0) / total))
-    if text := progress.get("heartbeatTime"):
-        beat.add_metric(names, datetime.fromisoformat(text).timestamp())
+    if total := count(progress, "total"):
+        ratio.add_metric([*names, text(progress, "stage")], min(1.0, count(progress, "done") / total))
+    if (spoke := moment(progress, "heartbeatTime")) is not None:
+        beat.add_metric(names, spoke.timestamp())

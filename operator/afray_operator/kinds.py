@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kubernetes.aio.dynamic.resource import Resource
-
 from afray.contract import names
 
 
@@ -29,16 +27,10 @@ class Kind:
         """Where the API server lists what this group and version offer."""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
 
-    def resource(self) -> Resource:
-        """The kind as the dynamic client takes it, without asking the server for it."""
-        return Resource(
-            prefix="apis" if self.group else "api",
-            group=self.group,
-            api_version=self.version,
-            kind=self.kind,
-            namespaced=True,
-            name=self.plural,
-        )
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """Where the API server has an object, or all of a namespace, or all there are."""
+        within = f"/namespaces/{namespace}" if namespace else ""
+        return f"{self.group_path}{within}/{self.plural}" + (f"/{name}" if name else "")
 
 
 SELECTION_JOB: Final = Kind(group=names.GROUP, version=names.VERSION, kind="SelectionJob", plural=names.PLURAL)

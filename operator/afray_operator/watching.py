@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import kopf
 from kubernetes.aio.client.exceptions import ApiException
@@ -25,6 +25,9 @@ from afray_operator.observed import Offers
 from afray_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+NOTHING: Final = Listing([], sys.maxsize)
+"""Of a kind that the API server does not know: whatever was there is gone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,9 +49,11 @@ class Watches:
 
     async def resync(self) -> None:
         """List every kind, drop what is gone, and queue every job."""
-        self.offers = Offers(ray_job=await self.api.offers(RAY_JOB), kueue=await self.api.offers(WORKLOAD))
+        missing = {kind for kind in OPTIONAL if not await self.api.offers(kind)}
+        self.offers = Offers(ray_job=RAY_JOB not in missing, kueue=WORKLOAD not in missing)
         for kind in WATCHED:
-            for key in self.cache.replace(kind, await self._listed(kind)):
+            listing = NOTHING if kind in missing else await self._listed(kind)
+            for key in self.cache.replace(kind, listing):
                 self.queue.add(key)
         self.resynced_at = time.time()
 
@@ -62,8 +67,6 @@ class Watches:
                 log.exception("resync failed; the next follows in %.0f s", seconds)
 
     async def _listed(self, kind: Kind) -> Listing:
-        if kind in OPTIONAL and not await self.api.offers(kind):
-            return Listing([], sys.maxsize)
         selector = names.JOB_LABEL if kind in LABELLED else None
         parts = [await self.api.list(kind, namespace, selector) for namespace in self.namespaces or (None,)]
         return Listing([raw for part in parts for raw in part.items], min(part.version for part in parts))
