@@ -16,10 +16,15 @@ LONGEST_MESSAGE: Final = 400
 _LARGEST_COUNT: Final = 2**53
 
 
-def _to_seconds(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for one without a zone."""
     if moment.tzinfo is None:
         raise ValueError("a time without its zone")
-    return moment.astimezone(UTC).replace(microsecond=0)
+    return moment.astimezone(UTC)
+
+
+def _to_seconds(moment: datetime) -> datetime:
+    return to_utc(moment).replace(microsecond=0)
 
 
 def write_moment(moment: datetime) -> str:

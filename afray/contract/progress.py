@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer
 from pydantic.alias_generators import to_camel
 
+from afray.api.status_fields import Count, Ratio, to_utc, write_moment
 from afray.contract.names import Stage
 
 KEY: Final = "progress"
@@ -16,23 +17,12 @@ LARGEST: Final = 16_384
 """Bytes of the JSON text: more than any valid payload has, in whatever script its locations are written."""
 LONGEST_MESSAGE: Final = 200
 _LONGEST_END = 80
-_LARGEST_COUNT = 2**53
 
-Count = Annotated[int, Field(ge=0, le=_LARGEST_COUNT)]
 Short = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Message = Annotated[str, Field(max_length=LONGEST_MESSAGE, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Uri = Annotated[str, Field(max_length=2200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-def _to_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_to_utc)]
+Moment = Annotated[datetime, AfterValidator(to_utc)]
 
 
 class _Part(BaseModel):
@@ -114,7 +104,7 @@ class ProgressPayload(_Part):
 
     @field_serializer("advanced_at", "heartbeat")
     def _seconds(self, moment: datetime) -> str:
-        return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return write_moment(moment)
 
     def write(self) -> str:
         """The text for the ConfigMap."""
@@ -138,13 +128,18 @@ def read_progress(text: str) -> ProgressPayload:
         raise UnreadablePayload(f"{where}: {first['type']}") from None
 
 
+def printable(text: str) -> str:
+    """The text with a blank for every character that may not be in a `Short` or a `Message`."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def one_line(text: str) -> str:
     """A text fit for a `Message`: its first line without control characters.
 
     A long one loses its middle: what happened stands at the start of a message, and what to do about it at the end.
     """
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    clean = "".join(character if character.isprintable() else " " for character in first)
+    clean = printable(first)
     if len(clean) <= LONGEST_MESSAGE:
         return clean
     return f"{clean[: LONGEST_MESSAGE - _LONGEST_END - 3]} … {clean[-_LONGEST_END:]}"

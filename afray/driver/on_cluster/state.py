@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from afray import __version__
 from afray.contract.environment import Turn
-from afray.contract.progress import Failure, FinetuneResult, LabelsResult, ProgressPayload, SelectionResult
+from afray.contract.progress import Failure, FinetuneResult, LabelsResult, ProgressPayload, SelectionResult, printable
 from afray.driver.on_cluster.pace import Pace
 
 Result = SelectionResult | LabelsResult | FinetuneResult
@@ -146,5 +146,4 @@ class DriverState:
 
 
 def _word(text: str) -> str:
-    clean = "".join(character if character.isprintable() else " " for character in text)
-    return clean[:_LONGEST_WORD]
+    return printable(text)[:_LONGEST_WORD]

@@ -7,7 +7,7 @@ from typing import Final
 
 from afray.api.stages import Stage
 from afray.contract import names
-from afray.contract.progress import one_line
+from afray.contract.progress import one_line, printable
 from afray_operator.manifests.rayjobs import LABELS_ANNOTATION, QUEUE_ANNOTATION
 from afray_operator.observed.facts import Fact, RayClusterSeen, RayJobSeen, WorkloadSeen
 from afray_operator.observed.json_access import Raw, block, count, entries, moment, text, texts
@@ -98,4 +98,4 @@ def _fact(status: Raw, kind: str) -> Fact | None:
 
 def clean(said: str) -> str:
     """Another controller's sentence, fit for a message of ours: on one line, printable, not endless."""
-    return "".join(character if character.isprintable() else " " for character in said[:1000]).strip()
+    return printable(said[:1000]).strip()
