@@ -75,6 +75,10 @@ class JobSpec(Block):
     """Attempts, deadlines and clean-up on a cluster."""
 
 
+MUTABLE: Final = frozenset({"suspend", "policy", "labels"})
+"""Fields of a spec that may change while the job exists; labels, until they are accepted."""
+
+
 class SelectionJob(Block):
     """Chooses the rows of a pool that are worth labelling."""
 

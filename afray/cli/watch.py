@@ -14,7 +14,7 @@ from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, Names
 from afray.cli.screen import Screen, choose_screen
 from afray.client.faults import JobDeleted, JobFailed, LabelsRefused, StillUnderWay
 from afray.client.records import JobRecord
-from afray.client.story import Ending, advice, duration, ending, news, obstacle, standing, tell
+from afray.client.story import Ending, advice, duration, ending, news, situation, tell
 
 if TYPE_CHECKING:
     from afray.client.jobs import Jobs
@@ -65,7 +65,9 @@ def observe(jobs: Jobs, name: str, timeout: float | None, screen: Screen) -> tup
         if record is not None:
             screen.show(record)
     assert record is not None, "what is followed is seen first"
-    raise StillUnderWay(f"{name} has not ended after {duration(timeout or 0)}: {_state(record)}. It goes on by itself")
+    raise StillUnderWay(
+        f"{name} has not ended after {duration(timeout or 0)}: {situation(record)}. It goes on by itself"
+    )
 
 
 def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
@@ -86,11 +88,6 @@ def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
                 f"{record.name}: {_reason(record, ConditionType.failed)} {_log_address(record)}"
                 f"Its driver's words: afray logs {record.name} --namespace {record.namespace}"
             )
-
-
-def _state(record: JobRecord) -> str:
-    waiting = obstacle(record)
-    return standing(record) + (f", {tell(waiting)}" if waiting else "")
 
 
 def _reason(record: JobRecord, kind: ConditionType) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from afray.api.stages import Stage
 from afray.client.faults import NothingLogged
 from afray.client.records import JobRecord
-from afray.client.story import ending, obstacle, standing, tell
+from afray.client.story import ending, situation
 from afray.errors import SpecError
 
 
@@ -29,9 +29,9 @@ def choose_attempt(record: JobRecord, stage: Stage | None, number: int | None) -
     """
     current = record.status.attempt
     if current is None:
-        waiting = obstacle(record)
-        why = standing(record) + (f", {tell(waiting)}" if waiting else "")
-        raise NothingLogged(f"{record.name} has no driver yet: {why}. Follow it: afray watch {record.name}")
+        raise NothingLogged(
+            f"{record.name} has no driver yet: {situation(record)}. Follow it: afray watch {record.name}"
+        )
     if stage not in (None, current.stage) and number is None:
         remedy = f"Stages count their attempts for themselves, and the current one is {current.stage}: say which."
         raise SpecError("--attempt", None, f"is missing beside --stage {stage}", remedy)

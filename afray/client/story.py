@@ -65,6 +65,12 @@ def standing(record: JobRecord) -> str:
     return f"{status.phase}{counted}"
 
 
+def situation(record: JobRecord) -> str:
+    """Where the job stands, and what it waits for."""
+    waiting = obstacle(record)
+    return standing(record) + (f", {tell(waiting)}" if waiting else "")
+
+
 def obstacle(record: JobRecord) -> Condition | None:
     """The first condition that the job waits for."""
     conditions = (record.status.condition(kind) for kind in (*_CHAIN, ConditionType.labels_ready))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from afray.api.block import alias
-from afray.api.job import SelectionJob
+from afray.api.job import MUTABLE, SelectionJob
 from afray.api.loading import load_object
 from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
 from afray.client.records import JobRecord, Raw
 from afray.contract.names import QUEUE_LABEL
 from afray.errors import SpecError
-
-MUTABLE: Final = frozenset({"suspend", "policy", "labels"})
-"""Fields of a spec that may change while the job is there."""
 
 
 def choose_namespace(job: SelectionJob, wanted: str | None) -> str | None:

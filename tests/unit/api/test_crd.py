@@ -20,8 +20,7 @@ from afray.api.cel import SCHEMALESS, VALIDATIONS
 from afray.api.crd import definition
 from afray.api.crd.leaves import leaf
 from afray.api.crd.rules import BLOCK_RULES, BY_CEL, BY_SCHEMA, NOT_BY_SERVER
-from afray.api.crd.rules.changes import MUTABLE
-from afray.api.job import JobSpec
+from afray.api.job import MUTABLE, JobSpec
 from afray.api.loading import load_object
 from afray.api.rules import RULES, Target
 from afray.api.status import JobStatus

@@ -12,11 +12,8 @@ from afray.api.block import alias
 from afray.api.cel import Rule, matches
 from afray.api.conditions import ConditionStatus, ConditionType
 from afray.api.crd.rules.placed import Placed
-from afray.api.job import JobSpec, SelectionJob
+from afray.api.job import MUTABLE, JobSpec, SelectionJob
 from afray.api.texts import JOB_NAME
-
-MUTABLE: Final = frozenset({"suspend", "policy", "labels"})
-"""Fields of spec; labels, until they are accepted."""
 
 
 def _same(path: str, optional: bool) -> str:
