@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.repository import ROOT
+from helpers.s3_server import free_port
 from testbed.kubectl import FIELD_MANAGER, Kubectl
 
 CRD = ROOT / "crds" / "selectionjobs.afray.dev.yaml"
@@ -33,7 +33,7 @@ class OperatorProcess:
     @classmethod
     def start(cls, kubeconfig: Path, *options: str, log: Path | None = None) -> OperatorProcess:
         """Start it. `log` takes what it says; else that goes where ours goes."""
-        port = _free_port()
+        port = free_port()
         command = [str(Path(sys.executable).parent / "afray-operator"), f"--port={port}", *options]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
         if log is None:
@@ -89,12 +89,6 @@ class OperatorProcess:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

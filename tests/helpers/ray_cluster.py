@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from helpers.faults import descendants, end, wait_until
+from helpers.s3_server import free_port
 
 RAY = Path(sys.executable).with_name("ray")
 LOOPBACK = "127.0.0.1"
@@ -68,7 +68,7 @@ def running_ray_cluster() -> Iterator[RayCluster]:
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     with ExitStack() as exits:
         exits.callback(shutil.rmtree, folder, ignore_errors=True)
-        port, client_port = _free_port(), _free_port()
+        port, client_port = free_port(), free_port()
         cluster = RayCluster(address=f"{LOOPBACK}:{port}", folder=folder)
         exits.callback(_end_all, cluster)
         cluster.start(
@@ -105,10 +105,3 @@ def _start(log: Path, *arguments: str, environment: Mapping[str, str]) -> subpro
             env={**os.environ, **NO_TOKEN, **environment},
             start_new_session=True,
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

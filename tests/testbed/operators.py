@@ -19,6 +19,4 @@ def install(cluster: Cluster, *, replicas: int = 1) -> None:
     with step("loading the images of the operator and of Ray pods"):
         cluster.load(*archives)
     with step("installing the operator"):
-        if not any(CHART.glob("templates/*crd*")):
-            cluster.kubectl("apply", "--server-side", "-f", ROOT / "crds" / "selectionjobs.afray.dev.yaml")
         Helm(cluster.kubeconfig).install(RELEASE, CHART, NAMESPACE, {"replicas": replicas})
