@@ -6,10 +6,9 @@ nothing.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Where the time of one part went. Decoding runs beside the model, so the seconds overlap."""
+    """Where the time of one part went. On an accelerator decoding runs beside the model, so the seconds overlap."""
 
     rows: int
     wall_seconds: float
@@ -74,19 +73,23 @@ def embed_rows(
     Bad rows get a reason and zeros. What the reader raises about a whole store (Retryable and others) propagates.
     """
     kind = encoder.device.type
-    turns = threading.Lock() if kind == "cpu" else nullcontext()
-    pinned = kind == "cuda"
-    feed = Feed(reader=reader, rules=rules, batch_size=batch_size, threads=threads, turns=turns, is_pinned=pinned)
+    feed = Feed(
+        reader=reader,
+        rules=rules,
+        batch_size=batch_size,
+        threads=threads,
+        decodes_ahead=kind != "cpu",
+        is_pinned=kind == "cuda",
+    )
     vectors = np.zeros((part.num_rows, encoder.dim), dtype=np.float32)
     outcomes: list[RowOutcome] = []
     decode_seconds = model_seconds = 0.0
     started, cpu_started = time.perf_counter(), time.process_time()
     with closing(feed.batches(part.num_rows)) as batches:
         for batch in batches:
-            with turns:
-                entered = time.perf_counter()
-                features = encoder.encode(batch.images)
-                model_seconds += time.perf_counter() - entered
+            entered = time.perf_counter()
+            features = encoder.encode(batch.images)
+            model_seconds += time.perf_counter() - entered
             vectors[batch.rows.start : batch.rows.stop] = features[: len(batch.rows)].numpy()
             decode_seconds += batch.decode_cpu_seconds
             outcomes += batch.outcomes

@@ -33,8 +33,8 @@ from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.store import Store
 
 DECODE_THREADS = 8
-"""Per worker, or one per CPU of its own if those are more. Where decoding takes turns with the model on one CPU, what
-runs side by side is waiting for the store."""
+"""Per worker, or one per CPU of its own if those are more. Where the model has the CPU, what they do side by side is
+waiting for the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

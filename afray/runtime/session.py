@@ -22,6 +22,11 @@ ADDRESS = "RAY_ADDRESS"
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 512 * 2**20
 """Only centres and assignments pass through the object store; pixels and vectors never do."""
+MALLOC = {"arena_max": 1, "hugetlb": 1, "mmap_threshold": 2**30, "trim_threshold": 2**32}
+TUNABLES, TUNED = "GLIBC_TUNABLES", ":".join(f"glibc.malloc.{name}={value}" for name, value in MALLOC.items())
+"""Read by the C library of a worker when it starts. Layers of a model take and free the same megabytes for every batch:
+memory stays with the process instead of going back to the system, in huge pages where there are any. Measured: a third
+more images per second."""
 
 
 def usable_cpus() -> int:
@@ -59,6 +64,7 @@ def cluster_session() -> Iterator[None]:
 
 
 def _start(workers: int) -> None:
+    os.environ.setdefault(TUNABLES, TUNED)  # its workers inherit it; telling Ray itself costs a second at the start
     try:
         ray.init(
             address="local",
@@ -80,7 +86,8 @@ def _start(workers: int) -> None:
 
 def _connect(address: str) -> None:
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        tuned = {"env_vars": {TUNABLES: TUNED}}
+        ray.init(address=address, runtime_env=tuned, log_to_driver=False, logging_level=logging.ERROR)
     except ValueError:
         raise  # the address means nothing to Ray
     except Exception as error:  # refused, or timed out in one of many ways

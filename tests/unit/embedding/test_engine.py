@@ -207,7 +207,7 @@ def test_reading_stays_a_bounded_number_of_batches_ahead_of_the_model() -> None:
     assert sorted(reader.reads) == list(range(80))
 
 
-def test_reads_run_side_by_side_even_where_decoding_takes_turns() -> None:
+def test_reads_run_side_by_side_even_where_the_model_has_the_cpu() -> None:
     @dataclass
     class Meeting(Contents):
         """Answers a read only once three others are under way."""
