@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import json
 import os
 import sys
 import urllib.request
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from obstore.store import S3Store
@@ -14,6 +17,8 @@ from testbed.checkout import ROOT
 from testbed.cluster import Cluster
 from testbed.network import GATEWAY
 from testbed.ports import LOOPBACK, HeldPort
+from testbed.s3_serving import DELAYS, RECORD
+from testbed.s3_faults import CONTROL, Fault, Met
 from testbed.steps import step
 
 PORT = 9000
@@ -27,10 +32,22 @@ UPLOADS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One that was answered."""
+
+    method: str
+    path: str
+    """/<bucket>/<key>"""
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class S3:
     """A running server; it lives as long as its cluster."""
 
     port: HeldPort
+    folder: Path
+    """Where its process keeps its files."""
 
     @classmethod
     def start(cls, cluster: Cluster) -> S3:
@@ -41,7 +58,7 @@ class S3:
                 sys.executable, "-m", "testbed.s3_serving", str(port.descriptor), GATEWAY, str(PORT)
             )
             environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
-            server = cls(port)
+            server = cls(port, cluster.instance.folder)
             service = cluster.instance.start("s3", command, environment=environment, inherits=[port.descriptor])
             service.await_ready(server._answers, seconds=START_SECONDS)
             port.release()  # the server holds it now
@@ -73,6 +90,35 @@ class S3:
         """Return the keys that begin as a URI does."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         return [found["path"] for page in self._store(bucket).list(prefix) for found in page]
+
+    def inject(self, fault: Fault) -> None:
+        """Let requests meet a fault from now on; it takes the place of one with the same pattern."""
+        self._control("PUT", json.dumps(asdict(fault)))
+
+    def lift(self, pattern: str) -> None:
+        """End a fault: what it kept waiting goes on."""
+        self._control("DELETE", pattern)
+
+    def met(self, pattern: str) -> Met:
+        """Return what met faults of a pattern so far."""
+        return Met(**json.loads(self._control("GET", pattern)))
+
+    def _control(self, method: str, body: str) -> bytes:
+        request = urllib.request.Request(f"{self.endpoint}{CONTROL}", body.encode(), method=method)
+        with urllib.request.urlopen(request) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def requests(self) -> Iterator[Request]:
+        """Yield all requests so far in the order in which they were answered."""
+        for line in (self.folder / RECORD).read_text().splitlines():
+            yield Request(*json.loads(line))
+
+    def answer_late(self, delays: Mapping[str, float]) -> None:
+        """Answer late from now on: seconds by regular expression of the path, in the place of those before."""
+        written = self.folder / f"{DELAYS}.new"
+        written.write_text(json.dumps(dict(delays)))
+        written.replace(self.folder / DELAYS)
 
     def _store(self, bucket: str, prefix: str | None = None) -> S3Store:
         return S3Store(
