@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import json
 import os
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ from testbed.checkout import ROOT
 from testbed.cluster import Cluster
 from testbed.network import GATEWAY
 from testbed.ports import LOOPBACK, HeldPort
-from testbed.s3_serving import DELAYS, RECORD
 from testbed.s3_faults import CONTROL, Fault, Met
+from testbed.s3_serving import RECORD
 from testbed.steps import step
 
 PORT = 9000
@@ -113,12 +112,6 @@ class S3:
         """Yield all requests so far in the order in which they were answered."""
         for line in (self.folder / RECORD).read_text().splitlines():
             yield Request(*json.loads(line))
-
-    def answer_late(self, delays: Mapping[str, float]) -> None:
-        """Answer late from now on: seconds by regular expression of the path, in the place of those before."""
-        written = self.folder / f"{DELAYS}.new"
-        written.write_text(json.dumps(dict(delays)))
-        written.replace(self.folder / DELAYS)
 
     def _store(self, bucket: str, prefix: str | None = None) -> S3Store:
         return S3Store(
