@@ -1,4 +1,4 @@
-"""Faults of the S3 server at chosen requests: answers that wait, come late, or are errors. So a job stands still there.
+"""Faults of the S3 server at chosen requests: answers that wait, or are errors. So a job stands still at a known place.
 
 test --control requests--> Faults --all others, once they may--> moto
 """
@@ -6,11 +6,11 @@ test --control requests--> Faults --all others, once they may--> moto
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,13 +22,11 @@ CONTROL = "/-/faults"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to requests for some objects."""
+    """What happens to requests for some objects: without a status they wait until the fault is lifted."""
 
     pattern: str
-    """Of bucket and key, such as `bucket/pool/*`."""
+    """A regular expression that the path, /<bucket>/<key>, begins with."""
     method: str = "GET"
-    seconds: float | None = None
-    """How late the answer comes; None: not before the fault is lifted."""
     times: int | None = None
     """How many requests it holds for; None: all."""
     status: int | None = None
@@ -37,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """How many requests met a fault of some pattern, and how many of them wait just now."""
+    """How many requests met the last fault of some pattern, and how many of them wait just now."""
 
     requests: int
     waiting: int
@@ -58,7 +56,7 @@ class Faults:
         if environ["PATH_INFO"] == CONTROL:
             start_response("200 OK", [("Content-Type", "application/json")])
             return [self._control(environ)]
-        status = self._stand(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/"))
+        status = self._stand(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if status is None:
             return self.application(environ, start_response)
         start_response(f"{status} Fault", [("Content-Length", "0")])
@@ -70,6 +68,7 @@ class Faults:
             case "PUT":
                 fault = Fault(**json.loads(body))
                 self._lift(fault.pattern)
+                self._requests[fault.pattern] = 0
                 self._active[fault.pattern] = (fault, threading.Event())
             case "DELETE":
                 self._lift(body.decode())
@@ -94,7 +93,7 @@ class Faults:
         if fault.status is None:
             with self._lock:
                 self._waiting[fault.pattern] += 1
-            lifted.wait(fault.seconds)
+            lifted.wait()
             with self._lock:
                 self._waiting[fault.pattern] -= 1
         return fault.status
@@ -102,7 +101,7 @@ class Faults:
     def _meet(self, method: str, path: str) -> tuple[Fault, threading.Event] | None:
         with self._lock:
             for fault, lifted in self._active.values():
-                if fault.method == method and fnmatchcase(path, fault.pattern):
+                if fault.method == method and re.match(fault.pattern, path):
                     self._requests[fault.pattern] += 1
                     is_over = fault.times is not None and self._requests[fault.pattern] > fault.times
                     return None if is_over else (fault, lifted)
