@@ -34,15 +34,29 @@ def laid_over(job: Manifest, namespace: str, template: Mapping[str, Any]) -> dic
 
 def await_complete(kubectl: Kubectl, name: str, namespace: str, *, seconds: float) -> dict[str, Any]:
     """Wait until a job is complete and return it. Raises StepFailed with its own words as soon as it has failed."""
+    return await_condition(kubectl, name, namespace, "Complete=Succeeded", seconds=seconds)
+
+
+def await_condition(kubectl: Kubectl, name: str, namespace: str, wanted: str, *, seconds: float) -> dict[str, Any]:
+    """Wait for a condition with a reason, such as Suspended=UserRequested, and return the job.
+
+    Raises StepFailed with the job's own words when time is up, and as soon as the job is over otherwise.
+    """
     deadline = time.monotonic() + seconds
     while True:
         job = kubectl.get(KIND, name, namespace)
-        conditions = {condition["type"]: condition for condition in job.get("status", {}).get("conditions", ())}
-        if _is_true(conditions, "Complete"):
+        conditions = conditions_of(job)
+        if any(f"{kind}={condition['reason']}" == wanted for kind, condition in conditions.items()):
             return job
-        if _is_true(conditions, "Failed") or time.monotonic() > deadline:
+        is_over = _is_true(conditions, "Complete") or _is_true(conditions, "Failed")
+        if is_over or time.monotonic() > deadline:
             raise _failure(name, namespace, conditions)
         time.sleep(LOOK_SECONDS)
+
+
+def conditions_of(job: Manifest) -> dict[str, dict[str, str]]:
+    """Return the conditions of a job by type."""
+    return {condition["type"]: condition for condition in job.get("status", {}).get("conditions", ())}
 
 
 def _is_true(conditions: Mapping[str, Mapping[str, str]], name: str) -> bool:
