@@ -1,4 +1,4 @@
-"""Faults of the S3 server at chosen requests: answers that wait, or are errors. So a job stands still at a known place.
+"""Faults of the S3 server at chosen requests: answers that wait, are late, or are errors. So a job is where it is to be.
 
 test --control requests--> Faults --all others, once they may--> moto
 """
@@ -22,11 +22,13 @@ CONTROL = "/-/faults"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to requests for some objects: without a status they wait until the fault is lifted."""
+    """What happens to requests for some objects: without a status they wait."""
 
     pattern: str
     """A regular expression that the path, /<bucket>/<key>, begins with."""
     method: str = "GET"
+    seconds: float | None = None
+    """How late the answer comes; None: not before the fault is lifted."""
     times: int | None = None
     """How many requests it holds for; None: all."""
     status: int | None = None
@@ -93,7 +95,7 @@ class Faults:
         if fault.status is None:
             with self._lock:
                 self._waiting[fault.pattern] += 1
-            lifted.wait()
+            lifted.wait(fault.seconds)
             with self._lock:
                 self._waiting[fault.pattern] -= 1
         return fault.status
