@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +13,7 @@ from afray_operator.acting import Actor
 from afray_operator.api import ConflictError, NotFoundError, Raw
 from afray_operator.cache import JobKey
 from afray_operator.decide import Decision, decide
+from afray_operator.decide.actions import Action
 from afray_operator.decide.patching import status_patch
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD
 from afray_operator.metrics import OperatorMetrics
@@ -54,11 +56,18 @@ class Reconciler:
         seen = self._observe(key, raw)
         now = datetime.now(UTC)
         decision = decide(seen, now)
-        for action in decision.actions:
-            log.info("%s", type(action).__name__, extra={"job": key, "object": getattr(action, "name", "")})
-            self._memories[key] = await self._actor.perform(action, key, self._memories[key])
+        await self._act(key, decision.actions)
         is_stored = await self._store(key, seen, decision, now)
         return None if decision.actions or is_stored else decision
+
+    async def _act(self, key: JobKey, actions: Iterable[Action]) -> None:
+        """Perform actions up to the first that is refused: what follows may need it (a RayJob its account)."""
+        for action in actions:
+            log.info("%s", type(action).__name__, extra={"job": key, "object": getattr(action, "name", "")})
+            before = self._memories[key].refusal
+            self._memories[key] = await self._actor.perform(action, key, self._memories[key])
+            if self._memories[key].refusal not in (None, before):
+                return
 
     def _observe(self, key: JobKey, raw: Raw) -> Observed:
         cache = self._watches.cache

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from helpers import selection_jobs
-from helpers.api_proxy import ApiProxy, Request, proxied
+from helpers.api_proxy import ApiProxy, Request, no_harm, proxied
 from helpers.operator_process import OperatorProcess, apply_own_crd, await_that, operating
 from testbed.apiserver import ApiServer
 from testbed.kubectl import Kubectl
@@ -128,6 +128,29 @@ def test_every_write_refused_once_is_made_good(
         kubectl.apply(selection_jobs.make_manifest(namespace))
         await_that(lambda: is_queued(kubectl, namespace), 60)
     assert len(refused) >= 6
+    check_done_once(kubectl, namespace)
+
+
+def test_what_needs_a_refused_object_waits_for_it_and_the_refusal_is_told(
+    kubectl: Kubectl, proxy: ApiProxy, namespace: str, tmp_path: Path
+) -> None:
+    async def refuse_roles(request: Request) -> web.StreamResponse | None:
+        if request.number == 0 or not request.path.endswith("/roles"):
+            return None
+        body: dict[str, Any] = {"kind": "Status", "status": "Failure", "code": 403, "message": "no roles for you"}
+        return web.json_response(body, status=403)
+
+    def said() -> str:
+        return str(kubectl.get("sj", "welds", namespace).get("status") or {})
+
+    proxy.before = refuse_roles
+    with operating(proxy.kubeconfig, *options(namespace), log=tmp_path / "log"):
+        kubectl.apply(selection_jobs.make_manifest(namespace))
+        await_that(lambda: "no roles for you" in said())
+        assert kubectl.list("rayjobs", namespace) == kubectl.list("rolebindings", namespace) == []
+        proxy.before = no_harm
+        await_that(lambda: is_queued(kubectl, namespace), 60)
+        assert "no roles for you" not in said()
     check_done_once(kubectl, namespace)
 
 

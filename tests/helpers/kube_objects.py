@@ -48,6 +48,7 @@ def pod(
     phase: str = "Running",
     ready: bool = True,
     waiting: tuple[str, str] | None = None,
+    ended: tuple[int, str] | None = None,
     unschedulable: str = "",
     gone_by: datetime | None = None,
 ) -> Raw:
@@ -57,14 +58,14 @@ def pod(
         scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}
         conditions.append(scheduled)
     status: Raw = {"phase": phase, "conditions": conditions}
-    if waiting:
-        status["containerStatuses"] = [
-            {
-                "name": "ray",
-                "image": "afray:1",
-                "state": {"waiting": dict(zip(("reason", "message"), waiting, strict=True))},
-            }
-        ]
+    if waiting or ended:
+        container: Raw = {"name": "ray", "image": "afray:1"}
+        if waiting:
+            container["state"] = {"waiting": dict(zip(("reason", "message"), waiting, strict=True))}
+        if ended:
+            when = "lastState" if waiting else "state"
+            container[when] = {"terminated": dict(zip(("exitCode", "message"), ended, strict=True))}
+        status["containerStatuses"] = [container]
     metadata: Raw = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}"}
     metadata["labels"] = labels_of(stage, attempt, **{"afray.dev/role": role})
     if gone_by is not None:

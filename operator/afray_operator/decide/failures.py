@@ -24,6 +24,7 @@ from afray_operator.decide.context import (
 from afray_operator.decide.finishing import fail_job
 from afray_operator.decide.messages import clip
 from afray_operator.decide.troubles import worst_trouble
+from afray_operator.manifests.pods import SUBMITTER_ROLE
 from afray_operator.observed.facts import RayJobSeen
 
 RESULT_GRACE: Final = timedelta(seconds=60)
@@ -120,8 +121,9 @@ def ray_job_failed(context: Context, status: JobStatus) -> Cause | None:
         return None
     if found.exit_code in _PERMANENT:
         return Cause(reason=Reason.permanent_error, message=_said(found), is_permanent=True)
-    is_lost_head = found.exit_code is None and found.reason in _LOST_HEAD
-    return Cause(reason=Reason.head_lost if is_lost_head else Reason.driver_failed, message=_said(found))
+    if found.exit_code is None and found.reason in _LOST_HEAD:
+        return Cause(reason=Reason.head_lost, message=_said(found) + _said_by_submitter(context, status))
+    return Cause(reason=Reason.driver_failed, message=_said(found))
 
 
 def ended_without_result(context: Context, status: JobStatus) -> Cause | None:
@@ -194,6 +196,14 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 def _has_passed(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and now >= deadline
+
+
+def _said_by_submitter(context: Context, status: JobStatus) -> str:
+    """KubeRay only counts the submitter's tries; whether its image lacks Ray or the head went away, it says itself."""
+    assert status.attempt is not None
+    here = (status.attempt.stage, status.attempt.number, SUBMITTER_ROLE)
+    words = (pod.last_words for pod in context.seen.pods if (pod.stage, pod.attempt, pod.role) == here)
+    return next((f" The submitter ended with {said}" for said in words if said), "")
 
 
 def _said(found: RayJobSeen) -> str:

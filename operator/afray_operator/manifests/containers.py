@@ -28,6 +28,8 @@ _METRICS: Final = {"metrics": 8080}
 _DEFAULTS: Final = {"HOME": "/tmp", "USER": "afray", "RAY_USAGE_STATS_ENABLED": "0"}  # noqa: S108 (of the container)
 """The user of the pods has no entry in the image's passwd, nor a home; and nothing is sent to Ray's makers."""
 
+_LAST_WORDS: Final = "FallbackToLogsOnError"
+"""The end of a failed container's log stays in the pod's status, where the operator may read: it may read no logs."""
 _RESTRICTED: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -45,6 +47,7 @@ def ray_container(
         "livenessProbe": _probe(initialDelaySeconds=30, periodSeconds=10, timeoutSeconds=10, failureThreshold=30),
         "readinessProbe": _probe(initialDelaySeconds=5, periodSeconds=5, timeoutSeconds=5, failureThreshold=12),
         "securityContext": _RESTRICTED,
+        "terminationMessagePolicy": _LAST_WORDS,
         "volumeMounts": [{"name": SHARED_MEMORY, "mountPath": "/dev/shm"}],  # noqa: S108 (where Ray's store is)
     }
 
@@ -60,6 +63,7 @@ def submitter_container(runtime: RuntimeSpec) -> Manifest:
             "limits": {"cpu": "1", "memory": "1Gi"},
         },
         "securityContext": _RESTRICTED,
+        "terminationMessagePolicy": _LAST_WORDS,
     }
 
 

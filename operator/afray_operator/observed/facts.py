@@ -95,6 +95,8 @@ class PodSeen:
     trouble: Trouble | None
     said: str
     """The kubelet's or the scheduler's own sentence about the trouble."""
+    last_words: str = ""
+    """Exit code and last line of a container that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from afray_operator.manifests.pods import ROLE_LABEL
 from afray_operator.observed.facts import PodSeen, Trouble
-from afray_operator.observed.json_access import Raw, block, entries, moment, text, texts
+from afray_operator.observed.json_access import Raw, block, count, entries, moment, text, texts
 from afray_operator.observed.ray import clean, read_attempt, read_stage
 
 _WAITING: Final = {
@@ -42,6 +42,7 @@ def read_pod(raw: Raw) -> PodSeen:
         gone_by=moment(metadata, "deletionTimestamp"),
         trouble=trouble,
         said=said,
+        last_words=next(filter(None, map(_last_words, entries(status, "containerStatuses"))), ""),
     )
 
 
@@ -49,7 +50,8 @@ def _troubles(status: Raw) -> Iterator[tuple[Trouble, str]]:
     for container in (*entries(status, "initContainerStatuses"), *entries(status, "containerStatuses")):
         waiting = block(container, "state", "waiting")
         if (trouble := _WAITING.get(text(waiting, "reason"))) is not None:
-            yield trouble, _said(text(waiting, "reason"), text(waiting, "message"), text(container, "image"))
+            words = _last_words(container) if trouble is Trouble.crash else ""
+            yield trouble, _said(text(waiting, "reason"), words or text(waiting, "message"), text(container, "image"))
     for condition in entries(status, "conditions"):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             yield Trouble.unschedulable, clean(text(condition, "message"))
@@ -57,3 +59,14 @@ def _troubles(status: Raw) -> Iterator[tuple[Trouble, str]]:
 
 def _said(reason: str, message: str, image: str) -> str:
     return f"{reason}: {clean(message)}" if message else f"{reason} ({image})"
+
+
+def _last_words(container: Raw) -> str:
+    """How the container ended last, if it failed; the kubelet keeps the end of its log as its message."""
+    for when in ("state", "lastState"):
+        ended = block(container, when, "terminated")
+        code = count(ended, "exitCode")
+        if code:
+            lines = [clean(line) for line in text(ended, "message").splitlines() if line.strip()]
+            return f"exit code {code}: {lines[-1]}" if lines else f"exit code {code}"
+    return ""

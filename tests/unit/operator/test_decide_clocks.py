@@ -124,6 +124,12 @@ def test_a_cluster_that_lost_a_worker_does_not_start_again() -> None:
         ({"waiting": ("InvalidImageName", "")}, "ImagePullFailed", "InvalidImageName (afray:1)"),
         ({"waiting": ("CreateContainerConfigError", 'secret "s3" not found')}, "ConfigurationMissing", "s3"),
         ({"waiting": ("CrashLoopBackOff", "back-off 5m0s")}, "ContainerFailed", "back-off"),
+        (
+            {"waiting": ("CrashLoopBackOff", "back-off"), "ended": (1, "Starting\nno space left")},
+            "ContainerFailed",
+            "CrashLoopBackOff: exit code 1: no space left",
+        ),
+        ({"waiting": ("CrashLoopBackOff", "back-off"), "ended": (137, "")}, "ContainerFailed", "exit code 137"),
         ({"unschedulable": "0/2 nodes: insufficient nvidia.com/gpu"}, "Unschedulable", "0/2 nodes"),
     ],
 )

@@ -30,6 +30,21 @@ def test_a_lost_head_is_a_failed_attempt() -> None:
     assert world.attempt["failures"] == 1
 
 
+def test_a_submitter_that_failed_has_the_last_word() -> None:
+    world = World.running()
+    world.objects["pods"]["submitter"] = pod(
+        "submitter",
+        role="submitter",
+        phase="Failed",
+        ready=False,
+        ended=(127, "Waiting\nbash: ray: command not found\n\n"),
+    )
+    world.fails("Job submission has failed.", reason="SubmissionFailed")
+    world.settle()
+    said = "The submitter ended with exit code 127: bash: ray: command not found"
+    assert world.attempt["lastFailure"]["message"].endswith(said)
+
+
 def test_kuberay_that_cannot_reach_the_head_any_more_is_a_lost_head() -> None:
     world = World.running()
     world.fails(reason="JobStatusCheckTimeoutExceeded")
