@@ -1,4 +1,4 @@
-"""Faults of the S3 server at chosen requests: answers that wait, are late, or are errors. So a job is where it is to be.
+"""Faults of the S3 server at chosen requests: answers that wait, are late, or errors. So a job stands where it shall.
 
 test --control requests--> Faults --all others, once they may--> moto
 """
