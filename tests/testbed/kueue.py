@@ -34,6 +34,19 @@ def install(cluster: Cluster) -> None:
         _apply_when_served(cluster.kubectl, resource_flavor())
 
 
+def uninstall(cluster: Cluster) -> None:
+    """Take it away, with all queues and what waits in them."""
+    with step("uninstalling Kueue"):
+        for kind in (
+            "workloads",
+            "localqueues",
+            "clusterqueues",
+            "resourceflavors",
+        ):  # while it answers their finalizers
+            cluster.kubectl("delete", f"{kind}.kueue.x-k8s.io", "--all", "--all-namespaces")
+        Helm(cluster.kubeconfig)("uninstall", "kueue", "--namespace", NAMESPACE, "--wait")
+
+
 def resource_flavor(name: str = FLAVOR) -> Manifest:
     """Return a flavor that every node has."""
     return {"apiVersion": API, "kind": "ResourceFlavor", "metadata": {"name": name}}

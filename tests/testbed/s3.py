@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from obstore.store import S3Store
 from testbed.checkout import ROOT
@@ -84,6 +85,10 @@ class S3:
         """Return an object."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return bytes(self._store(bucket).get(key).bytes())
+
+    def read_json(self, uri: str) -> Any:
+        """Return what an object says; its shape is the caller's to know."""
+        return json.loads(self.read(uri))
 
     def list(self, uri: str) -> list[str]:
         """Return the keys that begin as a URI does."""

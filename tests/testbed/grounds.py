@@ -1,0 +1,72 @@
+"""Where the jobs of one test run, and places at which they stand still until the test lets them go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.cluster import Cluster
+from testbed.followed_jobs import FollowedJob
+from testbed.jobs import laid_over
+from testbed.kubectl import Kubectl
+from testbed.lab import Lab
+from testbed.s3 import S3
+from testbed.s3_faults import Fault
+from testbed.small_jobs import IMAGES, SHARDS, make_job, put_images
+
+PATIENT = {"name": "AFRAY_STORE_SILENCE_SECONDS", "value": "3600"}
+"""The driver's own patience with an answer that is held back; without it a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A namespace with all that pods need, and a bucket of the same name with the pool."""
+
+    cluster: Cluster
+    storage: S3
+    namespace: str
+    template: Mapping[str, Any]
+
+    @classmethod
+    def prepare(cls, cluster: Cluster, storage: S3, namespace: str) -> Ground:
+        """Furnish a namespace that is there."""
+        put_images(storage, namespace)
+        return cls(cluster, storage, namespace, Lab(cluster, storage).furnish(namespace).template())
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """The administrator's."""
+        return self.cluster.kubectl
+
+    def job(self, name: str = "small", **labels: str) -> dict[str, Any]:
+        """Return the smallest job: one worker, and no labels but those given, such as queue_name."""
+        job = make_job(self.namespace, name)
+        job["metadata"]["labels"] = {f"kueue.x-k8s.io/{key.replace('_', '-')}": value for key, value in labels.items()}
+        del job["spec"]["cluster"]["workers"][1:]
+        job["spec"]["output"]["uri"] = f"s3://{self.namespace}/{name}"
+        job["spec"]["runtime"]["env"] = [PATIENT]
+        return job
+
+    def start(self, job: Mapping[str, Any]) -> FollowedJob:
+        """Apply a job, with the template of this ground in all its pods."""
+        self.kubectl.apply(laid_over(job, self.namespace, self.template))
+        return FollowedJob(self.kubectl, self.namespace, job["metadata"]["name"])
+
+    def hold_last_shard(self, *, times: int | None = None) -> str:
+        """Hold back the first image of the last shard; returns the pattern to lift."""
+        fault = Fault(pattern=f"/{self.namespace}/pool/{IMAGES - IMAGES // SHARDS:04}", times=times)
+        self.storage.inject(fault)
+        return fault.pattern
+
+    def await_held(self, job: FollowedJob, pattern: str) -> None:
+        """Wait until all a job can still do is to wait for what is held back."""
+        others = SHARDS - 1
+        job.wait_until(f"a worker of {job.name} at {pattern}", lambda: self.storage.met(pattern).waiting)
+        job.wait_until(f"{others} shards", lambda: len(self.shard_epochs(job.name)) == others)
+
+    def shard_epochs(self, output: str = "small") -> list[int]:
+        """Return the epochs of the drivers that committed an output's shards, shard by shard."""
+        uri = f"s3://{self.namespace}/{output}/embeddings/"
+        keys = sorted(key for key in self.storage.list(uri) if key.endswith(".ok"))
+        return [self.storage.read_json(f"s3://{self.namespace}/{key}")["epoch"] for key in keys]
