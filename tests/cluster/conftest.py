@@ -6,6 +6,7 @@ Two stand-in GPUs a node. Tests that break a node mend it; tests of the testbed 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from testbed import base_image, gate, gpus, helm, images, kuberay, kueue, operator_image, operators
@@ -13,8 +14,11 @@ from testbed import cluster as clusters
 from testbed.cluster import NODES, Cluster, running_cluster
 from testbed.environment import EnvironmentVolumes, environment_volumes, remove_volumes
 from testbed.gomodules import SOURCES, source
+from testbed.jobs import laid_over
+from testbed.lab import Lab
 from testbed.namespaces import new_namespace
 from testbed.s3 import S3
+from testbed.small_jobs import create_queue, make_job, put_images, run_alone
 
 GPUS_PER_NODE = 2
 
@@ -85,6 +89,23 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
 def python_environment(cluster: Cluster, namespace: str) -> EnvironmentVolumes:
     """This Python with all its packages, for pods of the test's namespace."""
     return environment_volumes(cluster.kubectl, namespace)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(storage: S3) -> str:
+    """The digest of what the small job selects where nothing happens to it: on this machine, alone."""
+    put_images(storage, "undisturbed")
+    digest: str = run_alone(storage, make_job("undisturbed"))["selectionDigest"]
+    return digest
+
+
+@pytest.fixture
+def small_job(cluster: Cluster, storage: S3, namespace: str) -> dict[str, Any]:
+    """The small job as it runs in the test's namespace, where everything that it needs is there; not applied."""
+    put_images(storage, namespace)
+    create_queue(cluster.kubectl, namespace)
+    volumes = Lab(cluster, storage).furnish(namespace)
+    return laid_over(make_job(namespace), namespace, volumes.template())
 
 
 def _install(cluster: Cluster) -> None:

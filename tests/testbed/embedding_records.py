@@ -15,8 +15,8 @@ from testbed.s3 import S3, Request
 from testbed.s3_faults import Fault
 from testbed.small_jobs import IMAGES, SHARDS
 
-SLOW_SECONDS = 15.0
-"""Of every image: a shard, with eight images at a time, takes 100 s."""
+AT_A_TIME = 8
+"""Images that a worker reads."""
 SELECTED = "selection/rows.ok"
 COMMIT = re.compile(r"embeddings/\w+/(\d{5})\.ok")
 
@@ -42,16 +42,29 @@ def shard_records(storage: S3, bucket: str, output: str = "out") -> dict[int, Sh
     }
 
 
-def slow_down(storage: S3, bucket: str, *shards: int) -> None:
-    """Let each image of some shards take its time: nobody is done with them soon, and all show that they live."""
+def slow_down(storage: S3, bucket: str, *shards: int, seconds: float = 100) -> None:
+    """Let each of some shards take so long, image by image: nobody is done soon, and everybody shows that he lives."""
+    each = seconds * SHARDS / IMAGES * AT_A_TIME
     for shard in shards:
-        storage.inject(Fault(pattern=_images(bucket, shard), seconds=SLOW_SECONDS))
+        storage.inject(Fault(pattern=_images(bucket, shard), seconds=each))
 
 
 def speed_up(storage: S3, bucket: str, *shards: int) -> None:
     """End that."""
     for shard in shards:
         storage.lift(_images(bucket, shard))
+
+
+def begun(storage: S3, bucket: str, *shards: int) -> int:
+    """Count how often anybody began to embed one of these shards."""
+    firsts = {_first_image(bucket, shard) for shard in shards}
+    return sum(
+        request.method == "GET" and request.path in firsts for request in _until_selected(storage, bucket, "out")
+    )
+
+
+def _first_image(bucket: str, shard: int) -> str:
+    return f"/{bucket}/pool/{shard * IMAGES // SHARDS:04}.png"
 
 
 def _images(bucket: str, shard: int) -> str:
@@ -76,7 +89,7 @@ def _committed_shard(request: Request, bucket: str, output: str) -> int | None:
 
 
 def _record(shard: int, requests: list[Request], committed: int, bucket: str, *, epoch: int) -> ShardRecord:
-    first = f"/{bucket}/pool/{shard * IMAGES // SHARDS:04}.png"
-    begun = [place for place, request in enumerate(requests) if (request.method, request.path) == ("GET", first)]
-    earlier = sum(place < committed for place in begun)
-    return ShardRecord(begun=earlier, begun_after_commit=len(begun) - earlier, epoch=epoch)
+    first = ("GET", _first_image(bucket, shard))
+    places = [place for place, request in enumerate(requests) if (request.method, request.path) == first]
+    earlier = sum(place < committed for place in places)
+    return ShardRecord(begun=earlier, begun_after_commit=len(places) - earlier, epoch=epoch)

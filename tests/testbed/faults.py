@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from testbed import operators
 from testbed.cluster import Cluster
 from testbed.kubectl import Kubectl
+from testbed.situations import situation
+from testbed.steps import StepFailed
 
 DRIVER = "-m afray.driver"
-OPERATOR = "afray-operator"
-READY_SECONDS = 180
+READY_SECONDS = 180.0
+LOOK_SECONDS = 0.5
 
 
 def kill_operator(cluster: Cluster) -> None:
     """SIGKILL every process of the operator, and wait until another pod is ready in its place."""
-    take_operator_away(cluster)
-    give_operator_back(cluster)
+    killed = operator_pods(cluster.kubectl)
+    for pod in killed:
+        signal_pod(pod, "", signal.SIGKILL)
+        remove_pod(cluster.kubectl, pod)
+    _await_other_pods(cluster.kubectl, {pod["metadata"]["uid"] for pod in killed})
 
 
 def take_operator_away(cluster: Cluster) -> None:
     """SIGKILL the operator, and let no other start."""
-    _scale(cluster.kubectl, 0)
-    for pod in operator_pods(cluster.kubectl):
+    killed = operator_pods(cluster.kubectl)
+    for pod in killed:
         signal_pod(pod, "", signal.SIGKILL)
+    _scale(cluster.kubectl, 0)
+    for pod in killed:
         remove_pod(cluster.kubectl, pod)
 
 
 def give_operator_back(cluster: Cluster) -> None:
     """Start it and wait until it is ready."""
     _scale(cluster.kubectl, 1)
-    seconds = f"--timeout={READY_SECONDS}s"
-    rollout = ("rollout", "status", f"deployment/{operators.RELEASE}", "-n", operators.NAMESPACE, seconds)
-    cluster.kubectl(*rollout, seconds=READY_SECONDS)
+    _await_other_pods(cluster.kubectl, set())
 
 
 def operator_pods(kubectl: Kubectl) -> list[dict[str, Any]]:
@@ -62,17 +69,41 @@ def signal_pod(pod: dict[str, Any], word: str, number: signal.Signals) -> int:
 
 def pod_processes(pod: dict[str, Any], word: str = "") -> list[int]:
     """Return the processes of a pod, by the cgroup that its node put them into."""
-    uid = pod["metadata"]["uid"]
-    found = []
+    group = f"pod{pod['metadata']['uid']}"
+    found = _processes(lambda place: group in place, word)
+    return [pid for pid, command in found if not command.startswith("/pause")]
+
+
+def kubelet(cluster: Cluster, number: int) -> int:
+    """Return the process that is the kubelet of a node."""
+    group = f"/{cluster.instance.name}/{cluster.nodes[number].name}"
+    (found,) = (pid for pid, _ in _processes(lambda place: place.endswith(group), "/kubelet"))
+    return found
+
+
+def _await_other_pods(kubectl: Kubectl, gone: set[str]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not any(_is_ready(pod) and pod["metadata"]["uid"] not in gone for pod in operator_pods(kubectl)):
+        if time.monotonic() > deadline:
+            raise StepFailed("waiting for the operator", situation(kubectl, operators.NAMESPACE), "see its log")
+        time.sleep(LOOK_SECONDS)
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _processes(is_inside: Callable[[str], bool], word: str) -> Iterator[tuple[int, str]]:
+    """Yield processes with a word in their command line, by one of their cgroups."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            is_inside = f"pod{uid}" in (folder / "cgroup").read_text()
+            groups = (folder / "cgroup").read_text().splitlines()
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:  # it has ended
             continue
-        if is_inside and word in command and not command.startswith("/pause"):
-            found.append(int(folder.name))
-    return found
+        if word in command and any(is_inside(group.split(":", 2)[2]) for group in groups):
+            yield int(folder.name), command
 
 
 def _scale(kubectl: Kubectl, replicas: int) -> None:

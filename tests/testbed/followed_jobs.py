@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.jobs import KIND, LOOK_SECONDS, await_complete
-from testbed.kubectl import Kubectl
+from testbed.kubectl import Kubectl, Manifest
 from testbed.situations import situation
 from testbed.steps import StepFailed
 
@@ -23,6 +23,12 @@ class FollowedJob:
     kubectl: Kubectl
     namespace: str
     name: str = "small"
+
+    @classmethod
+    def apply(cls, kubectl: Kubectl, job: Manifest) -> FollowedJob:
+        """Apply a manifest and follow the job."""
+        kubectl.apply(job)
+        return cls(kubectl, job["metadata"]["namespace"], job["metadata"]["name"])
 
     @property
     def status(self) -> dict[str, Any]:
