@@ -8,16 +8,17 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test nightly-cluster check generate cluster cluster-down cluster-demo requirements clean
+.PHONY: demo test nightly-cluster check generate cluster cluster-down cluster-demo release requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
-test: check  ## everything that can be checked on this machine
+test: check  ## everything that can be checked on this machine; last, jobs on a real Kubernetes of two nodes
 	$(BIN)/pytest
+	$(BIN)/pytest -m "cluster and not nightly" tests/cluster
 
-nightly-cluster: $(STAMP)  ## what is too long for every run: the two-node cluster, the operator killed at every write
+nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
 	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster
 
 check: $(STAMP)  ## style, types, import rules
@@ -40,6 +41,9 @@ cluster-down: $(STAMP)  ## take it away
 
 cluster-demo: $(STAMP)  ## the example for a cluster on one that is made for it, compared with a run on this machine
 	$(TESTBED) demo
+
+release: $(STAMP)  ## pack this version's chart, wheel and requirements into tests/data/releases, for upgrade tests
+	$(TESTBED) release
 
 PIN := compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 requirements: $(BIN)/uv  ## pin anew after a change of pyproject.toml; no index address is written

@@ -1,4 +1,4 @@
-"""`make cluster`, `make cluster-down`, `make cluster-demo`: the testbed for people."""
+"""`make cluster`, `make cluster-down`, `make cluster-demo`, `make release`: the testbed for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 import typer
 from rich.console import Console
-from testbed import demo, instances
+from testbed import demo, instances, release
 from testbed.demo import EXAMPLE, NAMESPACE, furnish, put_images
 from testbed.gomodules import program
 from testbed.lab import Lab, running_lab
@@ -71,6 +71,12 @@ def run_demo() -> None:
     with running_lab() as lab:
         demo.run_demo(lab)
     console.print(f"{time.monotonic() - started:.0f} s in all")
+
+
+@app.command("release")
+def make_release() -> None:
+    """Pack this version's chart, wheel and requirements, and keep them for upgrade tests."""
+    console.print(f"kept in {release.release()}; commit it")
 
 
 def _staying() -> list[instances.Instance]:
