@@ -14,11 +14,10 @@ from testbed import cluster as clusters
 from testbed.cluster import NODES, Cluster, running_cluster
 from testbed.environment import EnvironmentVolumes, environment_volumes, remove_volumes
 from testbed.gomodules import SOURCES, source
-from testbed.jobs import laid_over
 from testbed.lab import Lab
 from testbed.namespaces import new_namespace
 from testbed.s3 import S3
-from testbed.small_jobs import create_queue, make_job, put_images, run_alone
+from testbed.small_jobs import furnish, make_job, put_images, run_alone
 
 GPUS_PER_NODE = 2
 
@@ -102,10 +101,7 @@ def undisturbed(storage: S3) -> str:
 @pytest.fixture
 def small_job(cluster: Cluster, storage: S3, namespace: str) -> dict[str, Any]:
     """The small job as it runs in the test's namespace, where everything that it needs is there; not applied."""
-    put_images(storage, namespace)
-    create_queue(cluster.kubectl, namespace)
-    volumes = Lab(cluster, storage).furnish(namespace)
-    return laid_over(make_job(namespace), namespace, volumes.template())
+    return furnish(Lab(cluster, storage), namespace)
 
 
 def _install(cluster: Cluster) -> None:

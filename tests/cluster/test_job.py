@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from testbed.cluster import Cluster
-from testbed.jobs import await_complete, laid_over
-from testbed.lab import Lab
+from testbed.jobs import await_complete
 from testbed.s3 import S3
-from testbed.small_jobs import SHARDS, create_queue, embedded_shards, make_job, on_two_nodes, put_images, run_alone
+from testbed.small_jobs import SHARDS, embedded_shards, make_job, on_two_nodes, run_alone
 
 pytestmark = pytest.mark.cluster
 
@@ -16,13 +17,10 @@ COMPLETE_SECONDS = 400
 
 @pytest.mark.timeout(900)
 def test_a_job_completes_on_two_nodes_and_selects_what_one_machine_selects(
-    cluster: Cluster, storage: S3, operator: str, namespace: str
+    cluster: Cluster, storage: S3, operator: str, namespace: str, small_job: dict[str, Any]
 ) -> None:
-    kubectl, job = cluster.kubectl, make_job(namespace)
-    put_images(storage, namespace)
-    create_queue(kubectl, namespace)
-    volumes = Lab(cluster, storage).furnish(namespace)
-    kubectl.apply(on_two_nodes(laid_over(job, namespace, volumes.template())))
+    kubectl = cluster.kubectl
+    kubectl.apply(on_two_nodes(small_job))
 
     complete = await_complete(kubectl, "small", namespace, seconds=COMPLETE_SECONDS)
 
@@ -30,7 +28,7 @@ def test_a_job_completes_on_two_nodes_and_selects_what_one_machine_selects(
     (workload,) = kubectl.list("workload", namespace)
     assert {condition["type"] for condition in workload["status"]["conditions"]} >= {"Admitted", "Finished"}
     assert complete["status"]["attempt"]["number"] == 1
-    assert complete["status"]["result"]["digest"] == run_alone(storage, job)["selectionDigest"]
+    assert complete["status"]["result"]["digest"] == run_alone(storage, make_job(namespace))["selectionDigest"]
     assert embedded_shards(storage, namespace, "alone") == embedded_shards(storage, namespace, "out") == SHARDS
 
 

@@ -63,6 +63,11 @@ def begun(storage: S3, bucket: str, *shards: int) -> int:
     )
 
 
+def is_in_the_midst(storage: S3, bucket: str) -> bool:
+    """Whether one shard is committed, and both workers have others in hand: true for a while where those are slow."""
+    return len(shard_records(storage, bucket)) == 1 and begun(storage, bucket, 1, 2, 3) == 2
+
+
 def _first_image(bucket: str, shard: int) -> str:
     return f"/{bucket}/pool/{shard * IMAGES // SHARDS:04}.png"
 

@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from testbed import operators
+from testbed import kuberay, kueue, operators
 from testbed.cluster import Cluster
 from testbed.kubectl import Kubectl
 from testbed.situations import situation
 from testbed.steps import StepFailed
 
 DRIVER = "-m afray.driver"
+CONTROLLERS = {
+    kuberay.NAMESPACE: kuberay.DEPLOYMENT,
+    kueue.NAMESPACE: "kueue-controller-manager",
+    operators.NAMESPACE: operators.RELEASE,
+}
+"""Deployments by namespace."""
 READY_SECONDS = 180.0
 LOOK_SECONDS = 0.5
 
@@ -51,6 +57,12 @@ def operator_pods(kubectl: Kubectl) -> list[dict[str, Any]]:
     return [pod for pod in pods if pod["metadata"]["name"].startswith(f"{operators.RELEASE}-")]
 
 
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Tell whether all containers of a pod are ready."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
 def remove_pod(kubectl: Kubectl, pod: dict[str, Any]) -> None:
     """Take a pod away at once, without a word to its processes."""
     metadata = pod["metadata"]
@@ -81,17 +93,27 @@ def kubelet(cluster: Cluster, number: int) -> int:
     return found
 
 
+def clear_of_controllers(cluster: Cluster, number: int) -> None:
+    """Move every controller off a node, so that its loss is felt by jobs alone."""
+    kubectl, node = cluster.kubectl, cluster.nodes[number].name
+    kubectl("cordon", node)
+    try:
+        for namespace, deployment in CONTROLLERS.items():
+            for pod in kubectl.list("pods", namespace):
+                if pod["spec"].get("nodeName") == node:
+                    remove_pod(kubectl, pod)
+            ready = f"deployment/{deployment}"
+            kubectl.wait(ready, "condition=Available", namespace=namespace, seconds=READY_SECONDS)
+    finally:
+        kubectl("uncordon", node)
+
+
 def _await_other_pods(kubectl: Kubectl, gone: set[str]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not any(_is_ready(pod) and pod["metadata"]["uid"] not in gone for pod in operator_pods(kubectl)):
+    while not any(is_ready(pod) and pod["metadata"]["uid"] not in gone for pod in operator_pods(kubectl)):
         if time.monotonic() > deadline:
             raise StepFailed("waiting for the operator", situation(kubectl, operators.NAMESPACE), "see its log")
         time.sleep(LOOK_SECONDS)
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _processes(is_inside: Callable[[str], bool], word: str) -> Iterator[tuple[int, str]]:

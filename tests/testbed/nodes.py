@@ -66,6 +66,10 @@ class Node:
         self._service = instance.start(self.name, ["bash", ENTER], environment=os.environ | facts)
         self.plane.network.attach(self.number, self._service)
 
+    def is_running(self) -> bool:
+        """Tell whether it has power."""
+        return self._service is not None and self._service.is_running()
+
     def kill(self) -> None:
         """Let it lose power: all on it is gone at once, and nobody is told, not even by the end of a connection."""
         self.plane.network.detach(self.number)

@@ -18,8 +18,9 @@ from helpers.repository import BUNDLED_TOOLS
 from testbed import kueue
 from testbed.commands import Argument, run
 from testbed.gpus import RESOURCE as GPU
+from testbed.jobs import laid_over
 from testbed.kubectl import Kubectl
-from testbed.lab import SECRET
+from testbed.lab import SECRET, Lab
 from testbed.s3 import S3, variables
 
 IMAGES = 200
@@ -77,6 +78,13 @@ def put_images(storage: S3, bucket: str) -> None:
         for number in range(IMAGES):
             (Path(folder) / f"{number:04}.png").write_bytes(png(number, size=32))
         assert storage.upload(Path(folder), bucket, "pool") == IMAGES
+
+
+def furnish(lab: Lab, namespace: str) -> dict[str, Any]:
+    """Put all that the job needs into a namespace, a bucket of that name with it; returns the job as it runs there."""
+    put_images(lab.s3, namespace)
+    create_queue(lab.cluster.kubectl, namespace)
+    return laid_over(make_job(namespace), namespace, lab.furnish(namespace).template())
 
 
 def create_queue(kubectl: Kubectl, namespace: str, quota: Mapping[str, str] = QUOTA) -> None:
