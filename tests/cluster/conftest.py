@@ -14,6 +14,7 @@ from testbed import cluster as clusters
 from testbed.cluster import NODES, Cluster, running_cluster
 from testbed.environment import EnvironmentVolumes, environment_volumes, remove_volumes
 from testbed.gomodules import SOURCES, source
+from testbed.grounds import Ground
 from testbed.lab import Lab
 from testbed.namespaces import new_namespace
 from testbed.s3 import S3
@@ -102,6 +103,12 @@ def undisturbed(storage: S3) -> str:
 def small_job(cluster: Cluster, storage: S3, namespace: str) -> dict[str, Any]:
     """The small job as it runs in the test's namespace, where everything that it needs is there; not applied."""
     return furnish(Lab(cluster, storage), namespace)
+
+
+@pytest.fixture
+def ground(cluster: Cluster, storage: S3, operator: str, namespace: str) -> Ground:
+    """Where the small jobs of one test run."""
+    return Ground.prepare(cluster, storage, namespace)
 
 
 def _install(cluster: Cluster) -> None:

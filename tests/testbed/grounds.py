@@ -18,6 +18,12 @@ from testbed.small_jobs import IMAGES, SHARDS, make_job, put_images
 PATIENT = {"name": "AFRAY_STORE_SILENCE_SECONDS", "value": "3600"}
 """The driver's own patience with an answer that is held back; without it a minute."""
 
+KINDS = (
+    "selectionjobs", "rayjobs", "rayclusters", "jobs", "pods", "services", "endpointslices",
+    "configmaps", "secrets", "serviceaccounts", "roles", "rolebindings", "workloads",
+)  # fmt: skip
+"""What a job, KubeRay or Kueue makes in a namespace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -48,14 +54,18 @@ class Ground:
         job["spec"]["runtime"]["env"] = [PATIENT]
         return job
 
-    def start(self, job: Mapping[str, Any]) -> FollowedJob:
-        """Apply a job, with the template of this ground in all its pods."""
-        self.kubectl.apply(laid_over(job, self.namespace, self.template))
-        return FollowedJob(self.kubectl, self.namespace, job["metadata"]["name"])
+    def start(self, job: Mapping[str, Any], *, nowhere: str = "") -> FollowedJob:
+        """Apply a job, with the template of this ground in all its pods; head or workers may be bound to no node."""
+        laid = laid_over(job, self.namespace, self.template)
+        parts = {"head": [laid["spec"]["cluster"]["head"]], "workers": laid["spec"]["cluster"]["workers"]}
+        for part in parts.get(nowhere, ()):
+            part["template"]["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "nowhere"}
+        return FollowedJob.apply(self.kubectl, laid)
 
-    def hold_last_shard(self, *, times: int | None = None) -> str:
-        """Hold back the first image of the last shard; returns the pattern to lift."""
-        fault = Fault(pattern=f"/{self.namespace}/pool/{IMAGES - IMAGES // SHARDS:04}", times=times)
+    def hold_last_shard(self) -> str:
+        """Hold back the images of the last shard; returns the pattern to lift."""
+        names = "|".join(f"{number:04}" for number in range(IMAGES - IMAGES // SHARDS, IMAGES))
+        fault = Fault(pattern=f"/{self.namespace}/pool/({names})")
         self.storage.inject(fault)
         return fault.pattern
 
@@ -70,3 +80,13 @@ class Ground:
         uri = f"s3://{self.namespace}/{output}/embeddings/"
         keys = sorted(key for key in self.storage.list(uri) if key.endswith(".ok"))
         return [self.storage.read_json(f"s3://{self.namespace}/{key}")["epoch"] for key in keys]
+
+    def inventory(self) -> set[str]:
+        """Return everything in the namespace that a job could have made."""
+        found = self.kubectl("get", ",".join(KINDS), "-n", self.namespace, "-o", "name", "--ignore-not-found")
+        return set(found.split())
+
+    def working_pods(self) -> list[str]:
+        """Return the pods that have not ended."""
+        found = self.kubectl.list("pods", self.namespace)
+        return [pod["metadata"]["name"] for pod in found if pod["status"]["phase"] not in ("Succeeded", "Failed")]

@@ -81,6 +81,11 @@ class S3:
             list(pool.map(lambda path: store.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
         return len(files)
 
+    def write(self, uri: str, content: bytes) -> None:
+        """Make an object, or replace it."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        self._store(bucket).put(key, content)
+
     def read(self, uri: str) -> bytes:
         """Return an object."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
