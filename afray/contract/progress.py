@@ -117,9 +117,8 @@ class UnreadablePayload(ValueError):
 
 def read_progress(text: str) -> ProgressPayload:
     """Parse what stands in a ConfigMap; anyone may have written it. Raises UnreadablePayload."""
-    size = len(text.encode(errors="surrogatepass"))
-    if size > LARGEST:
-        raise UnreadablePayload(f"{size} bytes, more than {LARGEST}")
+    if len(text.encode(errors="surrogatepass")) > LARGEST:
+        raise UnreadablePayload(f"more than {LARGEST} bytes")
     try:
         return ProgressPayload.model_validate_json(text)
     except ValidationError as error:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from afray.contract import names
+from afray.contract import names, progress
 from afray_operator.api import Listing, Raw
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
+from afray_operator.manifests import templates
 from afray_operator.observed.json_access import block, entries, text, texts
 
 _UNREAD: Final = {
@@ -19,6 +20,10 @@ _UNREAD: Final = {
     POD: ("containers", "initContainers", "volumes", "tolerations", "affinity"),
 }
 """Parts of a spec that nobody decides by; a thousand jobs would keep a thousand copies."""
+_READ_TEXTS: Final = (progress.KEY, templates.KEY)
+"""Of a ConfigMap; whatever else somebody put there is not ours."""
+LONGEST_TEXT: Final = 2**16
+"""Characters of a ConfigMap's text that are kept: more than anything of ours has, so one that is cut is unreadable."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -167,5 +172,6 @@ def _trimmed(kind: Kind, raw: Raw) -> Raw:
     if (unread := _UNREAD.get(kind)) and isinstance(spec := raw.get("spec"), dict):
         kept["spec"] = {name: value for name, value in spec.items() if name not in unread}
     if kind == CONFIG_MAP:
-        kept["data"] = {name: text for name, text in (raw.get("data") or {}).items() if len(text) <= 2**16}
+        data = texts(raw, "data")
+        kept = {"metadata": metadata, "data": {key: data[key][:LONGEST_TEXT] for key in _READ_TEXTS if key in data}}
     return kept

@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import socket
+import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +19,10 @@ from afray_operator.lease import LeaseSettings
 from afray_operator.service import OperatorSettings, run_operator
 
 log = logging.getLogger(__name__)
+
+DEEPEST_JSON: Final = 20_000
+"""Levels that are parsed. The API server stores 10,000, in a pod template for one; Python by itself gives up at 1,000,
+and so one user's object would keep the operator from reading those of all others. These take 3 MB of the stack."""
 
 
 class LogFormat(StrEnum):
@@ -93,6 +98,7 @@ def _first_cause(error: BaseException) -> str:
 
 def main() -> None:
     """Entry point of the command."""
+    sys.setrecursionlimit(DEEPEST_JSON)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(_run)
     app()

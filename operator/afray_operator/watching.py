@@ -103,6 +103,19 @@ def _handler(watches: Watches, kind: Kind) -> Callable[..., Any]:
     return take
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Nobody here asks what changed. kopf would copy every object for it, of whatever depth, at every event."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: object) -> None:
+        return None
+
+    def store(self, **_: object) -> None:
+        return None
+
+
 def make_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
     """kopf without what writes to objects, elects by itself, or waits for a person."""
     settings = kopf.OperatorSettings()
@@ -110,6 +123,7 @@ def make_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = is_namespaced  # it needs to list namespaces and CRDs
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
+    settings.persistence.diffbase_storage = _NoDifferences()
     settings.watching.chunk_size = 500
     for kind in WATCHED:
         if kind in LABELLED:

@@ -20,7 +20,8 @@ from afray_operator.manifests.merging import Manifest
 HEAD: Final = "head"
 """No worker group may be called so."""
 
-_KEY: Final = "templates"
+KEY: Final = "templates"
+"""The key in the ConfigMap's data."""
 
 Templates = Mapping[str, Manifest]
 """Non-empty pod templates by worker group, the head's by `HEAD`."""
@@ -56,12 +57,12 @@ def with_templates(job: SelectionJob, templates: Templates) -> SelectionJob:
 
 def write_templates(templates: Templates) -> dict[str, JsonValue]:
     """As data of a ConfigMap; the grammar keeps it below 32 kB."""
-    return {_KEY: json.dumps(templates, sort_keys=True, ensure_ascii=False)}
+    return {KEY: json.dumps(templates, sort_keys=True, ensure_ascii=False)}
 
 
 def read_templates(data: Mapping[str, object]) -> Templates | None:
     """Read what `write_templates` wrote; None if somebody else wrote it."""
-    text = data.get(_KEY)
+    text = data.get(KEY)
     try:
         found = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from afray_operator.api import Listing
-from afray_operator.cache import Cache, JobKey
+from afray_operator.cache import LONGEST_TEXT, Cache, JobKey
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
+from helpers import kube_objects
+
+from afray.contract.progress import UnreadablePayload, read_progress
 
 WELDS = JobKey("plant", "welds")
 
@@ -92,8 +96,12 @@ def test_what_nobody_decides_by_is_not_kept() -> None:
     assert "managedFields" not in job["metadata"]
 
 
-def test_a_huge_text_in_a_config_map_is_not_kept() -> None:
+def test_of_a_config_map_only_what_is_read_is_kept_and_of_a_huge_text_so_much_that_it_is_refused() -> None:
     cache = Cache()
-    cache.put(CONFIG_MAP, make("welds-progress", data={"progress": "{}", "junk": "x" * 2**20}))
+    huge = json.dumps(kube_objects.payload(junk="x" * 2**20))
+    cache.put(CONFIG_MAP, make("welds-progress", data={"progress": huge, "theirs": "kept by others"}))
     (kept,) = cache.objects(CONFIG_MAP, WELDS)
-    assert kept["data"] == {"progress": "{}"}
+    assert list(kept["data"]) == ["progress"]
+    assert len(kept["data"]["progress"]) == LONGEST_TEXT
+    with pytest.raises(UnreadablePayload, match="more than 16384 bytes"):
+        read_progress(kept["data"]["progress"])
