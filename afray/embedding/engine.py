@@ -73,13 +73,9 @@ def embed_rows(
     Bad rows get a reason and zeros. What the reader raises about a whole store (Retryable and others) propagates.
     """
     kind = encoder.device.type
+    ahead, pinned = kind != "cpu", kind == "cuda"
     feed = Feed(
-        reader=reader,
-        rules=rules,
-        batch_size=batch_size,
-        threads=threads,
-        decodes_ahead=kind != "cpu",
-        is_pinned=kind == "cuda",
+        reader=reader, rules=rules, batch_size=batch_size, threads=threads, decodes_ahead=ahead, is_pinned=pinned
     )
     vectors = np.zeros((part.num_rows, encoder.dim), dtype=np.float32)
     outcomes: list[RowOutcome] = []

@@ -22,7 +22,8 @@ def benchmark(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("benchmark", ["activeft"], indirect=True)
 @pytest.mark.parametrize(
-    ("chosen", "numbers"), [(["--only", "bits"], ["12"]), ([], ["9", "12", "of that, integer sums", "14", "12"])]
+    ("chosen", "numbers"),
+    [(["--only", "bits"], ["12"]), ([], ["9", "12", "that and exact winners and weights", "14", "12"])],
 )
 def test_the_benchmark_of_activeft_runs_all_sections_or_the_chosen_ones(
     benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: list[str], numbers: list[str]
