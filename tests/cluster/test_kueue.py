@@ -35,7 +35,7 @@ def test_a_preempted_job_goes_on_where_it_stood_and_nothing_is_counted(ground: G
     job = ground.start(manifest)
     ground.await_held(job, held)
     assert job.condition("QuotaReserved") == ("True", "Admitted")
-    assert reserved(kubectl, queue)[GPU] == "1"
+    job.wait_until("its quota", lambda: reserved(kubectl, queue)[GPU] == "1")
     (workload,) = kubectl.list("workload", ground.namespace)
     assert (workload["spec"]["queueName"], workload["spec"]["priority"]) == (QUEUE, 1)
 
@@ -78,7 +78,8 @@ def test_a_job_too_big_for_its_queue_says_what_kueue_says_and_moves_to_a_larger_
     )
     kubectl("label", KIND, job.name, "-n", ground.namespace, "kueue.x-k8s.io/queue-name=larger", "--overwrite")
     job.await_condition("QuotaReserved", "True", "Admitted")
-    assert reserved(kubectl, larger)[GPU] == "2"
+    job.wait_until("its quota there", lambda: reserved(kubectl, larger)[GPU] == "2")
+    assert names(kubectl, "rayjob", ground.namespace) == ["small-s2"]
     assert job.failures == 0
 
 
@@ -94,7 +95,7 @@ def test_without_kueue_a_job_waits_for_its_queue_and_runs_as_soon_as_it_names_no
     ground: Ground, without_kueue: None
 ) -> None:
     job = ground.start(ground.job(queue_name=QUEUE))
-    job.await_condition("QuotaReserved", "False", "KueueMissing")
+    job.await_condition("QuotaReserved", "False", "KueueMissing", seconds=600)  # seen at a resync, every five minutes
     said = conditions_of({"status": job.status})["QuotaReserved"]["message"]
     assert said == f"Queue {QUEUE} is asked for, and Kueue is not installed. Install it, or take the label away."
     assert ground.kubectl.list("pods", ground.namespace) == []
