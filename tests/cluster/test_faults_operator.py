@@ -37,9 +37,9 @@ def test_a_job_goes_on_wherever_it_stood_when_its_operator_was_killed(
     kill_operator(cluster)
 
     job.await_condition("QuotaReserved", "False", "Queued")
+    job.wait_until("the RayJob in its status", lambda: "rayJobUID" in job.status["attempt"])
     kill_operator(cluster)
     attempt = job.status["attempt"]
-    assert attempt["rayJobUid"]
 
     kubectl.apply(kueue.cluster_queue(namespace, QUOTA))
     job.wait_until("its head pod", lambda: job.pods("head"))
@@ -58,7 +58,7 @@ def test_a_job_goes_on_wherever_it_stood_when_its_operator_was_killed(
 
     status = job.await_complete()
     assert status["result"]["digest"] == undisturbed
-    assert (status["attempt"]["number"], status["attempt"]["rayJobUid"]) == (attempt["number"], attempt["rayJobUid"])
+    assert (status["attempt"]["number"], status["attempt"]["rayJobUID"]) == (attempt["number"], attempt["rayJobUID"])
     assert status["attempt"]["failures"] == 0
     records = shard_records(storage, namespace)
     assert {shard: (record.begun, record.begun_after_commit, record.epoch) for shard, record in records.items()} == (

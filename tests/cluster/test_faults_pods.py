@@ -65,7 +65,7 @@ def test_each_attempt_goes_on_from_what_the_one_before_it_finished(
     speed_up(storage, namespace, 2)
     job.wait_until("another commit", lambda: len(shard_records(storage, namespace)) >= 3)
     (head,) = job.pods("head", attempt=3)
-    assert signal_pod(head, DRIVER, signal.SIGSTOP)
+    signal_pod(head, signal.SIGSTOP, DRIVER)
     await_attempt(job, 4, "Stalled")
 
     speed_up(storage, namespace, 3)

@@ -27,28 +27,27 @@ LOOK_SECONDS = 0.5
 
 
 def kill_operator(cluster: Cluster) -> None:
-    """SIGKILL every process of the operator, and wait until another pod is ready in its place."""
-    killed = operator_pods(cluster.kubectl)
-    for pod in killed:
-        signal_pod(pod, "", signal.SIGKILL)
+    """SIGKILL every process of the operator, and wait until another pod leads in its place."""
+    for pod in operator_pods(cluster.kubectl):
+        signal_pod(pod, signal.SIGKILL)
         remove_pod(cluster.kubectl, pod)
-    _await_other_pods(cluster.kubectl, {pod["metadata"]["uid"] for pod in killed})
+    _await_leader(cluster.kubectl)
 
 
 def take_operator_away(cluster: Cluster) -> None:
     """SIGKILL the operator, and let no other start."""
     killed = operator_pods(cluster.kubectl)
     for pod in killed:
-        signal_pod(pod, "", signal.SIGKILL)
+        signal_pod(pod, signal.SIGKILL)
     _scale(cluster.kubectl, 0)
     for pod in killed:
         remove_pod(cluster.kubectl, pod)
 
 
 def give_operator_back(cluster: Cluster) -> None:
-    """Start it and wait until it is ready."""
+    """Start it and wait until it leads."""
     _scale(cluster.kubectl, 1)
-    _await_other_pods(cluster.kubectl, set())
+    _await_leader(cluster.kubectl)
 
 
 def operator_pods(kubectl: Kubectl) -> list[dict[str, Any]]:
@@ -71,25 +70,24 @@ def remove_pod(kubectl: Kubectl, pod: dict[str, Any]) -> None:
     )
 
 
-def signal_pod(pod: dict[str, Any], word: str, number: signal.Signals) -> int:
-    """Send a signal to the processes of a pod whose command line has a word in it; returns how many there were."""
+def signal_pod(pod: dict[str, Any], number: signal.Signals, word: str = "") -> None:
+    """Send a signal to the processes of a pod whose command line has a word in it; there must be some."""
     pids = pod_processes(pod, word)
+    assert pids, f"no process {word} in {pod['metadata']['name']}"
     for pid in pids:
         os.kill(pid, number)
-    return len(pids)
 
 
 def pod_processes(pod: dict[str, Any], word: str = "") -> list[int]:
-    """Return the processes of a pod, by the cgroup that its node put them into."""
-    group = f"pod{pod['metadata']['uid']}"
-    found = _processes(lambda place: group in place, word)
-    return [pid for pid, command in found if not command.startswith("/pause")]
+    """Return the processes of a pod, by the cgroups of its containers."""
+    groups = [status["containerID"].removeprefix("containerd://") for status in pod["status"]["containerStatuses"]]
+    return list(_processes(lambda place: place.rpartition("/")[2] in groups, word))
 
 
 def kubelet(cluster: Cluster, number: int) -> int:
     """Return the process that is the kubelet of a node."""
     group = f"/{cluster.instance.name}/{cluster.nodes[number].name}"
-    (found,) = (pid for pid, _ in _processes(lambda place: place.endswith(group), "/kubelet"))
+    (found,) = _processes(lambda place: place.endswith(group), "/kubelet")
     return found
 
 
@@ -108,15 +106,22 @@ def clear_of_controllers(cluster: Cluster, number: int) -> None:
         kubectl("uncordon", node)
 
 
-def _await_other_pods(kubectl: Kubectl, gone: set[str]) -> None:
+def _await_leader(kubectl: Kubectl) -> None:
+    """Wait until a pod that is there and ready holds the operator's lease."""
     deadline = time.monotonic() + READY_SECONDS
-    while not any(is_ready(pod) and pod["metadata"]["uid"] not in gone for pod in operator_pods(kubectl)):
+    while not any(is_ready(pod) and _leads(kubectl, pod) for pod in operator_pods(kubectl)):
         if time.monotonic() > deadline:
             raise StepFailed("waiting for the operator", situation(kubectl, operators.NAMESPACE), "see its log")
         time.sleep(LOOK_SECONDS)
 
 
-def _processes(is_inside: Callable[[str], bool], word: str) -> Iterator[tuple[int, str]]:
+def _leads(kubectl: Kubectl, pod: dict[str, Any]) -> bool:
+    lease = kubectl.get("lease", operators.RELEASE, operators.NAMESPACE)
+    holder: str = lease["spec"].get("holderIdentity") or ""
+    return holder.startswith(pod["metadata"]["name"])
+
+
+def _processes(is_inside: Callable[[str], bool], word: str) -> Iterator[int]:
     """Yield processes with a word in their command line, by one of their cgroups."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -125,7 +130,7 @@ def _processes(is_inside: Callable[[str], bool], word: str) -> Iterator[tuple[in
         except OSError:  # it has ended
             continue
         if word in command and any(is_inside(group.split(":", 2)[2]) for group in groups):
-            yield int(folder.name), command
+            yield int(folder.name)
 
 
 def _scale(kubectl: Kubectl, replicas: int) -> None:
