@@ -59,6 +59,7 @@ def test_objects_are_the_same_from_the_host_and_from_where_pods_reach_them(
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "seen"
 
 
+@pytest.mark.nightly
 def test_a_node_that_loses_power_is_noticed_and_joins_again(cluster: Cluster) -> None:
     cluster.kill_node(2)
     try:
@@ -75,6 +76,7 @@ def test_nothing_is_left_of_a_cluster_that_was_taken_down() -> None:
     assert traces(name) == []
 
 
+@pytest.mark.nightly
 def test_nothing_runs_on_when_the_owner_is_killed_and_the_next_one_clears_up() -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
     with subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, env=environment) as owner:
