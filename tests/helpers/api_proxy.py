@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,13 @@ class Request:
     method: str
     path: str
     query: str
+    body: bytes = b""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The body as JSON."""
+        found: dict[str, Any] = json.loads(self.body or b"{}")
+        return found
 
     @property
     def is_lease(self) -> bool:
@@ -62,6 +69,8 @@ class ApiProxy:
     before: Harm = no_harm
     after: Harm = no_harm
     writes: list[Request] = field(default_factory=list)
+    answered: list[tuple[Request, int]] = field(default_factory=list)
+    """Writes that reached the server, and the status that it answered."""
     _server: str = ""
     _headers: dict[str, str] = field(default_factory=dict)
     _tls: ssl.SSLContext | None = None
@@ -76,14 +85,14 @@ class ApiProxy:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Pass one request on."""
-        passing = self._note(request)
+        passing = self._note(request, await request.read())
         if (own := await self.before(passing)) is not None:
             return own
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
         async with request.app[SESSION].request(
             request.method,
             self._server + request.raw_path,
-            data=await request.read() or None,  # an empty body would get a content type of its own
+            data=passing.body or None,  # an empty body would get a content type of its own
             headers={**headers, **self._headers},
             ssl=self._tls or True,
             allow_redirects=False,
@@ -95,15 +104,17 @@ class ApiProxy:
                 finally:
                     del self._watches[id(request)]
             body = await answer.read()
+            if passing.number:
+                self.answered.append((passing, answer.status))
             if (own := await self.after(passing)) is not None:
                 return own
             return web.Response(status=answer.status, body=body, content_type=answer.content_type)
 
-    def _note(self, request: web.Request) -> Request:
-        passing = Request(0, request.method, request.path, request.query_string)
+    def _note(self, request: web.Request, body: bytes) -> Request:
+        passing = Request(0, request.method, request.path, request.query_string, body)
         if request.method not in WRITES or passing.is_lease or "dryRun" in request.query_string:
             return passing
-        counted = Request(len(self.writes) + 1, request.method, request.path, request.query_string)
+        counted = replace(passing, number=len(self.writes) + 1)
         self.writes.append(counted)
         return counted
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from testbed.commands import Argument
 from testbed.gomodules import program
 from testbed.kubectl import Kubectl
 from testbed.processes import Service
 
 KINDS = ("rayjobs.ray.io", "rayclusters.ray.io", "workloads.kueue.x-k8s.io", "pods", "configmaps")
 """What other controllers, and drivers, write for a SelectionJob."""
+LAG_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,14 @@ class Recording:
 
 
 @contextmanager
-def recorded(kubectl: Kubectl, namespace: str) -> Iterator[Recording]:
-    """Record while the block runs, which must end a moment after the last change that matters."""
+def recorded(kubectl: Kubectl, namespace: str, kinds: Sequence[str] = KINDS) -> Iterator[Recording]:
+    """Record while the block runs, and a moment longer: watches lag."""
     recording = Recording()
     with tempfile.TemporaryDirectory() as folder:
-        watches = [_watch(kubectl, namespace, kind, Path(folder) / kind) for kind in KINDS]
+        watches = [_watch(kubectl, namespace, kind, Path(folder) / kind) for kind in kinds]
         try:
             yield recording
+            time.sleep(LAG_SECONDS)
         finally:
             for watch in watches:
                 watch.kill()
@@ -55,8 +59,9 @@ def recorded(kubectl: Kubectl, namespace: str) -> Iterator[Recording]:
 
 
 def _watch(kubectl: Kubectl, namespace: str, kind: str, log: Path) -> Service:
-    command = [program("kubectl"), "--kubeconfig", kubectl.kubeconfig, "get", kind, "-n", namespace]
-    return Service.start(kind, [*command, "--watch", "--output-watch-events", "-o", "json"], log=log)
+    login: list[Argument] = [program("kubectl"), "--kubeconfig", kubectl.kubeconfig]
+    watching = ["get", kind, "-n", namespace, "--watch", "--output-watch-events", "-o", "json"]
+    return Service.start(kind, [*login, *watching], log=log)
 
 
 def _read(text: str) -> Iterator[Seen]:

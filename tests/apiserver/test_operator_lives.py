@@ -1,0 +1,238 @@
+"""Whole lives of a job, to Complete, with an operator that is killed, made deaf or paused: they all end alike.
+
+KubeRay, Kueue, the kubelets and the driver are played from a recording of the real cluster. So nothing here proves how
+they behave; `tests/cluster/test_recording.py` compares what they do with what is played.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from helpers.api_proxy import ApiProxy, Request, proxied
+from helpers.operator_process import apply_own_crd
+from helpers.played_lives import (
+    NAME,
+    PlayedLife,
+    is_mere_progress,
+    is_status,
+    living,
+)
+from helpers.recorded_lives import Step, as_attempt, read_life
+from testbed.apiserver import ApiServer
+from testbed.kubectl import Kubectl
+from testbed.recording import Recording
+
+pytestmark = pytest.mark.apiserver
+
+COMPLETE, RETRIED = "complete", "retried"
+ATTEMPTS = {COMPLETE: 1, RETRIED: 2}
+FEWEST_WRITES = 30
+"""A life has some more where the operator sees every step by itself; the last ones are named below."""
+MOST_WRITES = {COMPLETE: 40, RETRIED: 70}
+"""Besides mere progress."""
+OF_EACH_ATTEMPT = {"AttemptCreated", "Admitted", "ClusterReady", "StageStarted"}
+"""Events; all others of these lives are told once, or not at all where the operator died before it."""
+
+
+@pytest.fixture
+def kubectl(api_server: ApiServer) -> Kubectl:
+    apply_own_crd(api_server.kubectl)
+    return api_server.kubectl
+
+
+@pytest.fixture
+def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[ApiProxy]:
+    with proxied(api_server.kubeconfig, tmp_path) as running:
+        yield running
+
+
+def check_life(life: PlayedLife, statuses: Recording, attempts: int) -> None:
+    """What holds at the end of every life, whatever happened to the operator."""
+    made = [name for name, status in made_ray_jobs(life.proxy) if status == 201]
+    assert made == [f"{NAME}-s{number}" for number in range(1, attempts + 1)]
+    attempt = life.status["attempt"]
+    assert (attempt["number"], attempt["failures"]) == (attempts, attempts - 1)
+    check_latched([one.raw.get("status") or {} for one in statuses.seen])
+    told = Counter(event["reason"] for event in life.kubectl.list("events.events.k8s.io", life.namespace))
+    assert [reason for reason, times in told.items() if times > (attempts if reason in OF_EACH_ATTEMPT else 1)] == []
+
+
+def made_ray_jobs(proxy: ApiProxy) -> list[tuple[str, int]]:
+    """Names of RayJobs that were asked for, with the answers."""
+    posts = [(one, status) for one, status in proxy.answered if one.method == "POST" and one.path.endswith("/rayjobs")]
+    return [(one.said["metadata"]["name"], status) for one, status in posts]
+
+
+def check_latched(statuses: Iterable[dict[str, Any]]) -> None:
+    """Counts only grow, and what is complete stays so, with the same result."""
+    counted, complete = (0, 0), ""
+    for status in statuses:
+        attempt = status.get("attempt") or {}
+        counts = (attempt.get("number", 0), attempt.get("failures", 0))
+        assert counts >= counted
+        counted = counts
+        ends = {one["type"]: one["status"] for one in status.get("conditions", ()) if one["status"] == "True"}
+        assert "Failed" not in ends
+        if complete:
+            assert ("Complete" in ends, status["result"]["digest"]) == (True, complete)
+        elif "Complete" in ends:
+            complete = status["result"]["digest"]
+    assert complete
+
+
+@pytest.mark.parametrize("name", [COMPLETE, RETRIED])
+def test_a_whole_life_takes_few_writes(
+    kubectl: Kubectl, proxy: ApiProxy, namespace: str, tmp_path: Path, name: str
+) -> None:
+    with living(kubectl, proxy, namespace, tmp_path / "log") as (life, statuses):
+        life.begin()
+        life.play(read_life(name))
+        life.await_end()
+    check_life(life, statuses, ATTEMPTS[name])
+    assert life.deaths == 0
+    counted = [one for one in proxy.writes if not is_mere_progress(one)]
+    assert FEWEST_WRITES <= len(counted) <= MOST_WRITES[name], "\n".join(map(str, counted))
+    assert len(proxy.writes) - len(counted) <= 1 + life.status["attempt"]["activeSeconds"] // 30
+
+
+Sign = Callable[[Request], bool]
+
+
+def with_status(*path: str) -> Sign:
+    """Whether a write stores that field of the status."""
+
+    def is_it(request: Request) -> bool:
+        found: Any = request.said.get("status", {}) if is_status(request) else {}
+        for step in path:
+            found = (found or {}).get(step)
+        return bool(found)
+
+    return is_it
+
+
+def numbered(number: int) -> Sign:
+    """Whether a write is the one of that number."""
+    return lambda request: request.number == number
+
+
+def creates_ray_job(request: Request) -> bool:
+    return request.method == "POST" and request.path.endswith("/rayjobs")
+
+
+def deletes_ray_job(request: Request) -> bool:
+    return request.method == "DELETE" and "/rayjobs/" in request.path
+
+
+def tells(reason: str) -> Sign:
+    """Whether a write is that event."""
+    return lambda request: "/events" in request.path and request.said.get("reason") == reason
+
+
+BEFORE, AFTER = "before", "after"
+NAMED: list[tuple[str, str, str, Sign]] = [
+    (COMPLETE, AFTER, "RayJob", creates_ray_job),
+    (COMPLETE, BEFORE, "started", with_status("attempt", "startedTime")),
+    (COMPLETE, AFTER, "result", with_status("result")),
+    (RETRIED, BEFORE, "failure", with_status("attempt", "lastFailure")),
+    (RETRIED, AFTER, "deletion", deletes_ray_job),
+]
+NIGHTLY: list[tuple[str, str, str, Sign]] = [
+    *[(COMPLETE, when, str(n), numbered(n)) for n in range(1, FEWEST_WRITES + 1) for when in (BEFORE, AFTER)],
+    (COMPLETE, BEFORE, "result", with_status("result")),
+    *[(COMPLETE, when, "success", tells("Succeeded")) for when in (BEFORE, AFTER)],
+    (RETRIED, AFTER, "failure", with_status("attempt", "lastFailure")),
+    *[(RETRIED, when, "failed", tells("AttemptFailed")) for when in (BEFORE, AFTER)],
+    *[(RETRIED, when, "retry", tells("RetryScheduled")) for when in (BEFORE, AFTER)],
+    (RETRIED, BEFORE, "deletion", deletes_ray_job),
+]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "when", "sign"),
+    [
+        pytest.param(name, when, sign, id=f"{name}-{when}-{what}", marks=marks)
+        for kills, marks in ((NAMED, ()), (NIGHTLY, pytest.mark.nightly))
+        for name, when, what, sign in kills
+    ],
+)
+def test_killed_at_any_write_of_its_life_it_comes_back_and_the_life_ends_alike(
+    kubectl: Kubectl, proxy: ApiProxy, namespace: str, tmp_path: Path, name: str, when: str, sign: Sign
+) -> None:
+    with living(kubectl, proxy, namespace, tmp_path / "log") as (life, statuses):
+        harm_once(proxy, when, sign, lambda: life.operator.signal(signal.SIGKILL))
+        life.begin()
+        life.play(read_life(name))
+        life.await_end()
+    assert life.deaths == 1
+    check_life(life, statuses, ATTEMPTS[name])
+
+
+def harm_once(proxy: ApiProxy, when: str, sign: Sign, harm: Callable[[], None]) -> None:
+    """Do harm at the first write that has the sign, before the server sees it or when it has answered."""
+    done = False
+
+    async def strike(request: Request) -> web.StreamResponse | None:
+        nonlocal done
+        if done or not request.number or not sign(request):
+            return None
+        done = True
+        harm()
+        return web.Response(status=502)
+
+    setattr(proxy, when, strike)
+
+
+def test_a_ray_job_that_is_deleted_while_the_watches_are_down_costs_one_attempt_and_the_job_completes(
+    kubectl: Kubectl, proxy: ApiProxy, namespace: str, tmp_path: Path
+) -> None:
+    steps = read_life(COMPLETE)
+    before = until_embedding(steps)
+    gone = [step for step in remains(before) if step.kind not in ("RayJob", "ConfigMap")]
+    with living(kubectl, proxy, namespace, tmp_path / "log") as (life, statuses):
+        life.begin()
+        life.play(before)
+        proxy.before = be_deaf
+        proxy.cut()
+        kubectl("delete", "rayjob", f"{NAME}-s1", "-n", namespace, "--wait=false")
+        life.play([*gone, Step("RayJob", f"{NAME}-s1")])
+        async_nothing(proxy)
+        life.play(as_attempt(steps[1:], 2))
+        life.await_end()
+    check_life(life, statuses, 2)
+    assert life.status["attempt"]["lastFailure"]["reason"] == "RayJobDeleted"
+
+
+async def be_deaf(request: Request) -> web.StreamResponse | None:
+    """Answer every watch that what it asks for is too old."""
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+    return web.json_response({"type": "ERROR", "object": gone}) if "watch=" in request.query else None
+
+
+def async_nothing(proxy: ApiProxy) -> None:
+    """End the harm."""
+
+    async def pass_on(_: Request) -> None:
+        return None
+
+    proxy.before = pass_on
+
+
+def until_embedding(steps: list[Step]) -> list[Step]:
+    """The beginning of a life, until the driver embeds."""
+    place = next(
+        n for n, step in enumerate(steps) if step.kind == "ConfigMap" and (step.state or {})["progress"].get("done")
+    )
+    return steps[: place + 1]
+
+
+def remains(steps: Iterable[Step]) -> list[Step]:
+    """The end of everything that is there after some steps, as garbage collection would have it."""
+    last = {(step.kind, step.name): step for step in steps}
+    return [Step(step.kind, step.name) for step in last.values() if step.state is not None]
