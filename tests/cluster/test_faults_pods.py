@@ -78,8 +78,8 @@ def test_each_attempt_goes_on_from_what_the_one_before_it_finished(
 
 
 def driver_speaks(job: FollowedJob) -> bool:
-    (found,) = job.kubectl.list("configmap", job.namespace, "afray.dev/job=small") or [{}]
-    return "progress" in found.get("data", {})
+    found = job.kubectl.list("configmap", job.namespace, "afray.dev/job=small")
+    return any("progress" in each.get("data", {}) for each in found if each["metadata"]["name"] == PROGRESS)
 
 
 def has_others(job: FollowedJob, lost: str) -> bool:
