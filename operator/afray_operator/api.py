@@ -63,6 +63,10 @@ class Api:
             if not going_on:
                 return Listing(items, version)
 
+    async def peek(self, kind: Kind, namespace: str) -> None:
+        """List one object at most. Raises ForbiddenError where objects may not be listed."""
+        await self._request("get", kind.path(namespace), limit=1)
+
     async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
         """Create an object; with `dry_run` the server only says whether it would, unknown fields included."""
         path = kind.path(body["metadata"]["namespace"])

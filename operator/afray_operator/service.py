@@ -65,7 +65,7 @@ async def run_operator(settings: OperatorSettings) -> None:
 
 async def _lead(settings: OperatorSettings, watches: Watches, reconciler: Reconciler) -> None:
     """Know everything first, then watch and work. Ends with the first part that ends: the process starts anew."""
-    await watches.resync()
+    await watches.first_resync()
     async with asyncio.TaskGroup() as group:
         group.create_task(watches.keep_resyncing(settings.resync_seconds))
         group.create_task(_watch(settings, watches))
@@ -77,7 +77,7 @@ async def _watch(settings: OperatorSettings, watches: Watches) -> None:
     await kopf.operator(
         registry=make_registry(watches),
         settings=make_settings(is_namespaced=bool(settings.namespaces)),
-        namespaces=settings.namespaces,
+        namespaces=watches.readable,
         clusterwide=not settings.namespaces,
         # kopf's own guess asks for the user's name, and the user of a pod has none.
         identity=settings.lease.identity,  # type: ignore[arg-type] # a NewType of str that kopf keeps to itself

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import kopf
 from kubernetes.aio.client.exceptions import ApiException
 
 from afray.contract import names
-from afray_operator.api import Api, Listing
+from afray_operator.api import UNREACHABLE, Api, ForbiddenError, Listing, say
 from afray_operator.cache import Cache, JobKey
 from afray_operator.kinds import LABELLED, OPTIONAL, RAY_JOB, WATCHED, WORKLOAD, Kind
 from afray_operator.observed import Offers
@@ -28,6 +29,16 @@ log = logging.getLogger(__name__)
 
 NOTHING: Final = Listing([], sys.maxsize)
 """Of a kind that the API server does not know: whatever was there is gone."""
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+_BIND: Final = "Bind the operator's role there (watchNamespaces of the chart), or do not name the namespace."
+_SOON: Final = frozenset(
+    {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+)
+
+
+class OutdatedWatches(Exception):
+    """Other watches are needed than those that run: the process starts anew."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +50,8 @@ class Watches:
     queue: WorkQueue[JobKey]
     namespaces: Collection[str] = ()
     """Namespaces to watch; none: all."""
+    unreadable: frozenset[str] = frozenset()
+    """Those of them where this operator may not read: nothing there is seen, and the jobs of the others go on."""
     told_at: dict[Kind, float] = field(default_factory=dict)
     """When the watch of a kind last told something, in seconds of the epoch."""
     resynced_at: float = 0.0
@@ -47,15 +60,53 @@ class Watches:
     offers: Offers = field(default_factory=lambda: Offers(ray_job=False, kueue=False))
     """What the API server knew when everything was last listed."""
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The namespaces that are watched; none: all."""
+        return tuple(name for name in self.namespaces if name not in self.unreadable)
+
     async def resync(self) -> None:
-        """List every kind, drop what is gone, and queue every job."""
+        """List every kind, drop what is gone, and queue every job. Raises OutdatedWatches."""
         missing = {kind for kind in OPTIONAL if not await self.api.offers(kind)}
-        self.offers = Offers(ray_job=RAY_JOB not in missing, kueue=WORKLOAD not in missing)
+        await self._look_around(missing)
         for kind in WATCHED:
             listing = NOTHING if kind in missing else await self._listed(kind)
             for key in self.cache.replace(kind, listing):
                 self.queue.add(key)
         self.resynced_at = time.time()
+
+    async def _look_around(self, missing: Collection[Kind]) -> None:
+        """What may be watched. kopf finds out once, unless it watches all namespaces."""
+        offers = Offers(ray_job=RAY_JOB not in missing, kueue=WORKLOAD not in missing)
+        kinds = [kind for kind in WATCHED if kind not in missing]
+        closed = [name for name in self.namespaces if not await self._may_read(name, kinds)]
+        if self.namespaces and self.resynced_at and (offers, frozenset(closed)) != (self.offers, self.unreadable):
+            raise OutdatedWatches("what can be watched has changed: rights in a namespace, or the kinds there are")
+        if closed and len(closed) == len(self.namespaces):
+            raise OutdatedWatches(f"no namespace can be read ({', '.join(closed)}). {_BIND}")
+        self.offers, self.unreadable = offers, frozenset(closed)
+
+    async def _may_read(self, namespace: str, kinds: Iterable[Kind]) -> bool:
+        for kind in kinds:
+            try:
+                await self.api.peek(kind, namespace)
+            except ForbiddenError as error:
+                log.error("namespace %s is left out: %s. %s", namespace, say(error), _BIND)
+                return False
+        return True
+
+    async def first_resync(self) -> None:
+        """List everything, as soon as the API server answers: it may have started just now, as its CRDs may."""
+        while True:
+            try:
+                return await self.resync()
+            except UNREACHABLE as error:
+                log.warning("the API server does not answer yet: %s", error)
+            except ApiException as error:
+                if error.status not in _SOON:
+                    raise
+                log.warning("the API server is not ready yet: %s", say(error))
+            await asyncio.sleep(FIRST_PAUSE_SECONDS)
 
     async def keep_resyncing(self, seconds: float) -> None:
         """Resync for ever; a failed one is tried again soon."""
@@ -68,7 +119,7 @@ class Watches:
 
     async def _listed(self, kind: Kind) -> Listing:
         selector = names.JOB_LABEL if kind in LABELLED else None
-        parts = [await self.api.list(kind, namespace, selector) for namespace in self.namespaces or (None,)]
+        parts = [await self.api.list(kind, namespace, selector) for namespace in self.readable or (None,)]
         return Listing([raw for part in parts for raw in part.items], min(part.version for part in parts))
 
     def saw(self, kind: Kind, event: str | None, raw: dict[str, Any]) -> None:

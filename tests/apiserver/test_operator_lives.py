@@ -9,19 +9,22 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from helpers.api_proxy import ApiProxy, Request, proxied
-from helpers.operator_process import apply_own_crd
+from helpers.api_proxy import ApiProxy, Request, no_harm, proxied
+from helpers.operator_process import apply_own_crd, await_that
 from helpers.played_lives import (
     NAME,
     PlayedLife,
+    await_quiet,
     is_mere_progress,
     is_status,
     living,
+    rivalling,
 )
 from helpers.recorded_lives import Step, as_attempt, read_life
 from testbed.apiserver import ApiServer
@@ -52,9 +55,10 @@ def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[A
         yield running
 
 
-def check_life(life: PlayedLife, statuses: Recording, attempts: int) -> None:
-    """What holds at the end of every life, whatever happened to the operator."""
-    made = [name for name, status in made_ray_jobs(life.proxy) if status == 201]
+def check_life(life: PlayedLife, statuses: Recording, attempts: int, *others: ApiProxy) -> None:
+    """What holds at the end of every life, whatever happened to the operator. `others` saw writes too."""
+    asked = [found for proxy in (life.proxy, *others) for found in made_ray_jobs(proxy)]
+    made = [name for name, status in asked if status == HTTPStatus.CREATED]
     assert made == [f"{NAME}-s{number}" for number in range(1, attempts + 1)]
     attempt = life.status["attempt"]
     assert (attempt["number"], attempt["failures"]) == (attempts, attempts - 1)
@@ -137,10 +141,8 @@ def tells(reason: str) -> Sign:
 BEFORE, AFTER = "before", "after"
 NAMED: list[tuple[str, str, str, Sign]] = [
     (COMPLETE, AFTER, "RayJob", creates_ray_job),
-    (COMPLETE, BEFORE, "started", with_status("attempt", "startedTime")),
     (COMPLETE, AFTER, "result", with_status("result")),
     (RETRIED, BEFORE, "failure", with_status("attempt", "lastFailure")),
-    (RETRIED, AFTER, "deletion", deletes_ray_job),
 ]
 NIGHTLY: list[tuple[str, str, str, Sign]] = [
     *[(COMPLETE, when, str(n), numbered(n)) for n in range(1, FEWEST_WRITES + 1) for when in (BEFORE, AFTER)],
@@ -149,7 +151,7 @@ NIGHTLY: list[tuple[str, str, str, Sign]] = [
     (RETRIED, AFTER, "failure", with_status("attempt", "lastFailure")),
     *[(RETRIED, when, "failed", tells("AttemptFailed")) for when in (BEFORE, AFTER)],
     *[(RETRIED, when, "retry", tells("RetryScheduled")) for when in (BEFORE, AFTER)],
-    (RETRIED, BEFORE, "deletion", deletes_ray_job),
+    *[(RETRIED, when, "deletion", deletes_ray_job) for when in (BEFORE, AFTER)],
 ]
 
 
@@ -202,26 +204,55 @@ def test_a_ray_job_that_is_deleted_while_the_watches_are_down_costs_one_attempt_
         proxy.cut()
         kubectl("delete", "rayjob", f"{NAME}-s1", "-n", namespace, "--wait=false")
         life.play([*gone, Step("RayJob", f"{NAME}-s1")])
-        async_nothing(proxy)
+        proxy.before = no_harm
         life.play(as_attempt(steps[1:], 2))
         life.await_end()
     check_life(life, statuses, 2)
     assert life.status["attempt"]["lastFailure"]["reason"] == "RayJobDeleted"
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "sign",
+    [
+        pytest.param(creates_ray_job, id="RayJob"),
+        pytest.param(with_status("attempt", "rayJobUID"), id="recorded", marks=pytest.mark.nightly),
+        pytest.param(with_status("attempt", "startedTime"), id="started", marks=pytest.mark.nightly),
+        pytest.param(with_status("result"), id="result", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_leader_that_is_paused_at_a_write_past_its_lease_is_replaced_and_changes_nothing_when_it_wakes(
+    kubectl: Kubectl, proxy: ApiProxy, api_server: ApiServer, namespace: str, tmp_path: Path, sign: Sign
+) -> None:
+    (folder := tmp_path / "rival").mkdir()
+    with (
+        proxied(api_server.kubeconfig, folder) as another,
+        living(kubectl, proxy, namespace, tmp_path / "log") as (life, statuses),
+        rivalling(life, another, folder / "log") as rival,
+    ):
+        rival.pause_leader_at(sign)
+        life.begin()
+        life.play(read_life(COMPLETE))
+        life.await_end()
+        assert rival.paused.is_set()
+        before = versions(kubectl, namespace)
+        rival.wake_leader()
+        await_that(lambda: not life.operator.is_alive)  # it lost the Lease: another process takes its place
+        await_quiet(another)
+        assert versions(kubectl, namespace) == before
+    check_life(life, statuses, 1, another)
+
+
+def versions(kubectl: Kubectl, namespace: str) -> set[tuple[str, str]]:
+    """The job and its RayJobs as they stand."""
+    found = [*kubectl.list("sj", namespace), *kubectl.list("rayjobs", namespace)]
+    return {(one["metadata"]["uid"], one["metadata"]["resourceVersion"]) for one in found}
+
+
 async def be_deaf(request: Request) -> web.StreamResponse | None:
     """Answer every watch that what it asks for is too old."""
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
     return web.json_response({"type": "ERROR", "object": gone}) if "watch=" in request.query else None
-
-
-def async_nothing(proxy: ApiProxy) -> None:
-    """End the harm."""
-
-    async def pass_on(_: Request) -> None:
-        return None
-
-    proxy.before = pass_on
 
 
 def until_embedding(steps: list[Step]) -> list[Step]:

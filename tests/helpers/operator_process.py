@@ -105,8 +105,12 @@ def operating(kubeconfig: Path, *options: str, log: Path | None = None) -> Itera
 def apply_own_crd(kubectl: Kubectl) -> None:
     """Apply the CRD of SelectionJobs, and wait until the API server serves it."""
     kubectl("apply", "--server-side", "--field-manager", FIELD_MANAGER, "-f", CRD)
-    # `kubectl wait` fails on a CRD that is so new that it has no conditions.
-    await_that(lambda: _is_established(kubectl.get("crd", "selectionjobs.afray.dev")))
+    await_established(kubectl, "selectionjobs.afray.dev")
+
+
+def await_established(kubectl: Kubectl, crd: str) -> None:
+    """Wait until a CRD is served. `kubectl wait` fails on one that is so new that it has no conditions."""
+    await_that(lambda: _is_established(kubectl.get("crd", crd)))
 
 
 def _is_established(crd: dict[str, Any]) -> bool:

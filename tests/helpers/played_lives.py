@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +75,11 @@ class PlayedLife:
         """Wait until the job is complete and the operator has said everything about it."""
 
         def has_ended() -> bool:
-            self.look_after_operator()
+            self.controllers.meanwhile()
             return self.status.get("phase") == "Succeeded"
 
         await_that(has_ended, END_SECONDS)
-        self.look_after_operator()
+        self.controllers.meanwhile()
 
 
 def start_operator(proxy: ApiProxy, namespace: str, log: Path) -> OperatorProcess:
@@ -102,10 +105,55 @@ def living(kubectl: Kubectl, proxy: ApiProxy, namespace: str, log: Path) -> Iter
     try:
         with recorded(kubectl, namespace, ["selectionjobs.afray.dev"]) as statuses:
             yield life, statuses
-            await_that(lambda: life.status.get("completionTime"))
-            time.sleep(2 * QUIET_SECONDS)
     finally:
         life.operator.stop()
+
+
+@dataclass(slots=True)
+class Rival:
+    """Another operator, with a proxy of its own. It takes a life over when the leader is paused at a write."""
+
+    life: PlayedLife
+    proxy: ApiProxy
+    operator: OperatorProcess
+    paused: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def pause_leader_at(self, sign: Callable[[Request], bool]) -> None:
+        """Stop the leader's process at the first write that has the sign; the write stays on its way."""
+        leader = self.life.operator
+
+        async def hold(request: Request) -> None:
+            if request.number and sign(request) and not self.paused.is_set():
+                leader.signal(signal.SIGSTOP)
+                self.paused.set()
+                while not self.released.is_set():
+                    await asyncio.sleep(0.05)
+
+        self.life.proxy.before = hold
+        self.life.controllers = replace(self.life.controllers, meanwhile=self._look_after)
+
+    def _look_after(self) -> None:
+        """Wait for the rival, once the leader is paused, until it has done what is to be done."""
+        if self.paused.is_set():
+            self.operator.await_leading()
+        await_quiet(self.proxy if self.paused.is_set() else self.life.proxy)
+
+    def wake_leader(self) -> None:
+        """Let its write arrive, late, and the process go on."""
+        self.released.set()
+        self.life.operator.signal(signal.SIGCONT)
+
+
+@contextmanager
+def rivalling(life: PlayedLife, proxy: ApiProxy, log: Path) -> Iterator[Rival]:
+    """A second operator beside that of a life."""
+    rival = Rival(life, proxy, OperatorProcess.start(proxy.kubeconfig, *options(life.namespace), log=log))
+    try:
+        yield rival
+    finally:
+        rival.wake_leader()
+        rival.operator.stop()
 
 
 def is_status(request: Request) -> bool:

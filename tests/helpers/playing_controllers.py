@@ -36,7 +36,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Controllers:
-    """All others in one namespace. `meanwhile` is called while they wait, and after each step."""
+    """All others in one namespace. `meanwhile` is called while they wait, and between steps."""
 
     api: DynamicClient
     namespace: str
@@ -57,7 +57,8 @@ class Controllers:
                     self._play_config_map(step)
                 case _:
                     self._play_own(step)
-            self.meanwhile()
+            if step.kind != "Pod":  # a pod that is well changes nothing by itself
+                self.meanwhile()
 
     def get(self, kind: Kind, name: str) -> Raw | None:
         """The object, None if there is none."""

@@ -1,0 +1,318 @@
+"""What people, clusters and programs get wrong, as far as an API server shows it: it is said, and harms nobody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helpers import kube_objects, selection_jobs
+from helpers.operator_process import OperatorProcess, apply_own_crd, await_established, await_that, operating
+from testbed.apiserver import ApiServer, running_api_server
+from testbed.crds import apply_crds
+from testbed.gomodules import source
+from testbed.kubectl import Kubectl
+
+pytestmark = pytest.mark.apiserver
+
+IMPATIENT = ("--lease-duration=3", "--renew-deadline=2", "--retry-period=1", "--resync-seconds=10")
+OPERATOR = "operator"
+GOOD = "good"
+"""The job beside."""
+SECONDS = 60.0
+
+
+def options(namespace: str, *others: str) -> tuple[str, ...]:
+    return (*IMPATIENT, f"--lease={namespace}/afray", *(f"--namespace={name}" for name in (namespace, *others)))
+
+
+def condition(kubectl: Kubectl, namespace: str, name: str, kind: str) -> tuple[str, str, str]:
+    """Status, reason and message; nothing if it is not there."""
+    status = kubectl.get("sj", name, namespace).get("status") or {}
+    for found in status.get("conditions", ()):
+        if found["type"] == kind:
+            return found["status"], found["reason"], found["message"]
+    return "", "", ""
+
+
+def await_condition(kubectl: Kubectl, namespace: str, name: str, kind: str, wanted: str) -> str:
+    """Wait until it stands so, such as "False/InvalidSpec"; return its message."""
+    await_that(lambda: "/".join(condition(kubectl, namespace, name, kind)[:2]) == wanted, SECONDS)
+    return condition(kubectl, namespace, name, kind)[2]
+
+
+def make_good(kubectl: Kubectl, namespace: str) -> None:
+    kubectl.apply(selection_jobs.make_manifest(namespace, GOOD))
+
+
+def check_good(kubectl: Kubectl, namespace: str, operator: OperatorProcess) -> None:
+    """The job beside waits in its queue, and nothing has ended the operator."""
+    await_condition(kubectl, namespace, GOOD, "QuotaReserved", "False/Queued")
+    assert operator.is_alive
+
+
+@pytest.fixture
+def kubectl(api_server: ApiServer) -> Kubectl:
+    apply_own_crd(api_server.kubectl)
+    return api_server.kubectl
+
+
+# The spec
+
+LEVELS = 9_000
+"""The API server takes 10,000 in all; clients, with less around, do not read so many."""
+
+
+def nested(namespace: str, name: str, levels: int) -> bytes:
+    """A job whose pod template has so many levels: clients refuse to write it, and the API server takes it."""
+    job = selection_jobs.make_manifest(namespace, name)
+    job["spec"]["cluster"]["head"]["template"] = {"spec": "HERE"}
+    return json.dumps(job).replace('"HERE"', '{"a":' * levels + "1" + "}" * levels).encode()
+
+
+def post(server: ApiServer, path: str, body: bytes) -> None:
+    """Create an object from the very bytes."""
+    content = yaml.safe_load(server.kubeconfig.read_text())
+    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+    trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
+    asked = urllib.request.Request(cluster["server"] + path, data=body, headers=headers, method="POST")
+    urllib.request.urlopen(asked, context=trust).close()
+
+
+def test_a_spec_that_is_nested_as_deep_as_the_api_server_takes_it_stops_nobody(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    path = f"/apis/afray.dev/v1alpha1/namespaces/{namespace}/selectionjobs"
+    post(api_server, path, nested(namespace, "listed", LEVELS))
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log") as operator:
+        post(api_server, path, nested(namespace, "watched", LEVELS))
+        make_good(kubectl, namespace)
+        for name in ("listed", "watched"):
+            said = await_condition(kubectl, namespace, name, "Accepted", "False/InvalidSpec")
+            assert "nested more than 64 levels deep" in said
+        check_good(kubectl, namespace, operator)
+
+
+def test_a_template_of_a_megabyte_is_refused_by_its_size_and_says_the_next_step(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    big = selection_jobs.make_manifest(namespace, "big")
+    big["spec"]["cluster"]["head"]["template"] = {"metadata": {"annotations": {"a": "x" * 2**20}}}
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log") as operator:
+        kubectl("create", "-f", "-", given=json.dumps(big))
+        make_good(kubectl, namespace)
+        said = await_condition(kubectl, namespace, "big", "Accepted", "False/InvalidSpec")
+        assert said.startswith("spec.cluster.head.template: is larger than 8192 bytes")
+        assert "apply a corrected one" in said
+        check_good(kubectl, namespace, operator)
+
+
+# The driver's word
+
+
+def write_progress(kubectl: Kubectl, namespace: str, name: str, data: dict[str, Any]) -> None:
+    """Write what only the driver should write."""
+    kubectl(
+        "patch", "configmap", f"{name}-progress", "-n", namespace, "--type=merge", "--patch-file=/dev/stdin",
+        given=json.dumps({"data": data}),
+    )  # fmt: skip
+
+
+def run_ray_job(kubectl: Kubectl, namespace: str, name: str) -> None:
+    """Do as KubeRay and Kueue: let the first attempt run."""
+    ray_job = f"{name}-s1"
+    running = json.dumps({"status": {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}})
+    kubectl("patch", "rayjob", ray_job, "-n", namespace, "--type=merge", "-p", '{"spec": {"suspend": false}}')
+    kubectl("patch", "rayjob", ray_job, "-n", namespace, "--subresource=status", "--type=merge", "-p", running)
+    await_condition(kubectl, namespace, name, "Progressing", "Unknown/NoHeartbeatYet")
+
+
+def said_by_driver(**changes: Any) -> str:
+    return json.dumps(kube_objects.payload(**changes))
+
+
+HOSTILE = {
+    "huge": said_by_driver(stage="x" * 900_000),
+    "no-json": "not JSON at all",
+    "deep": "[" * 10_000 + "]" * 10_000,
+    "deep-field": said_by_driver().replace('"embed"', '{"a":' * 2_000 + "1" + "}" * 2_000),
+    "list": "[1, 2]",
+    "number": "1e999",
+    "types": said_by_driver(done="many", epoch=[], stage={"a": 1}),
+    "range": said_by_driver(done=-1, attempt=10**30),
+    "control": said_by_driver(stage="\x1b[2J\x00"),
+}
+
+
+def test_what_no_driver_would_write_is_said_and_the_driver_s_next_word_counts_again(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log") as operator:
+        for name in HOSTILE:
+            kubectl.apply(selection_jobs.make_manifest(namespace, name))
+        make_good(kubectl, namespace)
+        for name, text in HOSTILE.items():
+            await_condition(kubectl, namespace, name, "QuotaReserved", "False/Queued")
+            run_ray_job(kubectl, namespace, name)
+            write_progress(kubectl, namespace, name, {"progress": text})
+        for name in HOSTILE:
+            said = await_condition(kubectl, namespace, name, "Progressing", "Unknown/ProgressUnreadable")
+            assert "Nobody but the driver should write it" in said
+            write_progress(kubectl, namespace, name, {"progress": said_by_driver(), "theirs": "x" * 1000})
+        for name in HOSTILE:
+            await_condition(kubectl, namespace, name, "Progressing", "True/Heartbeat")
+        check_good(kubectl, namespace, operator)
+    events = kubectl.list("events.events.k8s.io", namespace)
+    warned = [event["regarding"]["name"] for event in events if event["reason"] == "ProgressUnreadable"]
+    assert sorted(warned) == sorted(HOSTILE)
+
+
+def test_a_driver_of_another_afray_is_told_and_one_of_another_payload_ends_its_job(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log") as operator:
+        make_good(kubectl, namespace)
+        words = {"other": said_by_driver(afrayVersion="9.9.9"), "alien": said_by_driver(version=2)}
+        for name, word in words.items():
+            kubectl.apply(selection_jobs.make_manifest(namespace, name))
+            await_condition(kubectl, namespace, name, "QuotaReserved", "False/Queued")
+            run_ray_job(kubectl, namespace, name)
+            write_progress(kubectl, namespace, name, {"progress": word})
+        said = await_condition(kubectl, namespace, "alien", "Failed", "True/PermanentError")
+        assert "Use an image in spec.runtime whose afray version is the operator's" in said
+        said = await_condition(kubectl, namespace, "other", "Progressing", "True/Heartbeat")
+        assert "The driver is afray 9.9.9" in said
+        check_good(kubectl, namespace, operator)
+    events = kubectl.list("events.events.k8s.io", namespace)
+    assert [event["regarding"]["name"] for event in events if event["reason"] == "VersionSkew"] == ["other"]
+
+
+# The cluster
+
+
+@pytest.fixture(scope="module")
+def bare_server() -> Iterator[ApiServer]:
+    """Without KubeRay and Kueue."""
+    with running_api_server() as server:
+        apply_own_crd(server.kubectl)
+        yield server
+
+
+def ray_crds() -> dict[str, dict[str, Any]]:
+    folder = source("kuberay-config") / "crd" / "bases"
+    crds = [yaml.safe_load(path.read_text()) for path in folder.iterdir()]
+    return {crd["spec"]["names"]["plural"]: crd for crd in crds}
+
+
+def older(crd: dict[str, Any], field: str) -> dict[str, Any]:
+    """The CRD of a time when a RayJob did not have that field."""
+    for version in crd["spec"]["versions"]:
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].pop(field, None)
+    return crd
+
+
+def apply_crd(kubectl: Kubectl, crd: dict[str, Any]) -> None:
+    kubectl.apply(crd)
+    await_established(kubectl, crd["metadata"]["name"])
+
+
+def test_what_the_cluster_lacks_is_said_until_it_is_installed(bare_server: ApiServer, tmp_path: Path) -> None:
+    kubectl, namespace, crds = bare_server.kubectl, "lacking", ray_crds()
+    kubectl("create", "namespace", namespace)
+    kubectl.apply(selection_jobs.make_manifest(namespace, "queued"))
+    kubectl.apply(selection_jobs.make_manifest(namespace, "free", labels={}))
+    log = tmp_path / "log"
+
+    with operating(bare_server.kubeconfig, *options(namespace), log=log) as operator:
+        for name in ("queued", "free"):
+            assert "Install KubeRay 1.5 or newer" in await_condition(
+                kubectl, namespace, name, "Accepted", "False/RayAPIMissing"
+            )
+        apply_crd(kubectl, crds["rayclusters"])
+        apply_crd(kubectl, older(ray_crds()["rayjobs"], "submitterConfig"))
+        await_that(lambda: not operator.is_alive, SECONDS)  # it starts anew, to watch what there is now
+
+    with operating(bare_server.kubeconfig, *options(namespace), log=log):
+        await_that(lambda: "KubeRay is too old" in condition(kubectl, namespace, "free", "Accepted")[2], SECONDS)
+
+    apply_crd(kubectl, crds["rayjobs"])
+    with operating(bare_server.kubeconfig, *options(namespace), log=log) as operator:
+        said = await_condition(kubectl, namespace, "queued", "QuotaReserved", "False/KueueMissing")
+        assert "Install it, or take the label away" in said
+        await_condition(kubectl, namespace, "free", "QuotaReserved", "True/NotManaged")
+        for path in source("kueue-crds").iterdir():
+            kubectl("apply", "--server-side", "-f", path)
+        await_that(lambda: not operator.is_alive, SECONDS)
+
+    with operating(bare_server.kubeconfig, *options(namespace), log=log):
+        await_condition(kubectl, namespace, "queued", "QuotaReserved", "False/Queued")
+
+
+# Rights
+
+RULES = [
+    {"apiGroups": ["afray.dev"], "resources": ["selectionjobs", "selectionjobs/status"], "verbs": ["*"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["*"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["*"]},
+    {"apiGroups": [""], "resources": ["pods", "configmaps", "serviceaccounts"], "verbs": ["*"]},
+    {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["*"]},
+    {"apiGroups": ["ray.io"], "resources": ["rayclusters"], "verbs": ["*"]},
+    {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["*"]},
+]
+RAY_JOBS = {"apiGroups": ["ray.io"], "resources": ["rayjobs"]}
+
+
+def grant(kubectl: Kubectl, namespace: str, *rules: dict[str, Any]) -> None:
+    """Let the operator do that in a namespace."""
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": OPERATOR, "namespace": namespace}}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": OPERATOR}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": OPERATOR}
+    kubectl.apply(
+        {**rbac, "kind": "Role", "rules": list(rules)},
+        {**rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [user]},
+    )
+
+
+@pytest.fixture(scope="module")
+def guarded_server() -> Iterator[ApiServer]:
+    """With everything installed, and a user who has no rights yet."""
+    with running_api_server(users={OPERATOR: []}) as server:
+        apply_crds(server.kubectl)
+        apply_own_crd(server.kubectl)
+        yield server
+
+
+def test_a_right_that_lacks_in_one_namespace_is_said_there_and_the_jobs_of_another_go_on(
+    guarded_server: ApiServer, tmp_path: Path
+) -> None:
+    kubectl, login = guarded_server.kubectl, guarded_server.kubeconfig_of(OPERATOR)
+    for name in ("home", "read-only", "closed"):
+        kubectl("create", "namespace", name)
+        kubectl.apply(selection_jobs.make_manifest(name, GOOD))
+    grant(kubectl, "home", *RULES, {**RAY_JOBS, "verbs": ["*"]})
+    grant(kubectl, "read-only", *RULES, {**RAY_JOBS, "verbs": ["get", "list", "watch"]})
+    log = tmp_path / "log"
+
+    with operating(login, *options("home", "read-only", "closed"), log=log) as operator:
+        check_good(kubectl, "home", operator)
+        said = await_condition(kubectl, "read-only", GOOD, "Accepted", "False/NotPermitted")
+        assert "may not create RayJobs in namespace read-only" in said
+        assert "namespace closed is left out" in log.read_text()
+        assert condition(kubectl, "closed", GOOD, "Accepted") == ("", "", "")
+        grant(kubectl, "closed", *RULES, {**RAY_JOBS, "verbs": ["*"]})
+        await_that(lambda: not operator.is_alive, SECONDS)  # it starts anew, to watch there too
+
+    with operating(login, *options("home", "read-only", "closed"), log=log) as operator:
+        check_good(kubectl, "closed", operator)
+        kubectl("delete", "rolebinding", OPERATOR, "-n", "closed")
+        await_that(lambda: not operator.is_alive, SECONDS)
+
+    with operating(login, *options("home", "read-only", "closed"), log=log) as operator:
+        check_good(kubectl, "home", operator)
