@@ -34,8 +34,8 @@ def options(namespace: str, *others: str) -> tuple[str, ...]:
 
 def condition(kubectl: Kubectl, namespace: str, name: str, kind: str) -> tuple[str, str, str]:
     """Status, reason and message; nothing if it is not there."""
-    status = kubectl.get("sj", name, namespace).get("status") or {}
-    for found in status.get("conditions", ()):
+    status = json.loads(kubectl("get", "sj", name, "-n", namespace, "-o", "jsonpath={.status}") or "{}")
+    for found in status.get("conditions", ()):  # the spec may be too deep to be parsed here
         if found["type"] == kind:
             return found["status"], found["reason"], found["message"]
     return "", "", ""

@@ -87,9 +87,9 @@ def furnish(lab: Lab, namespace: str) -> dict[str, Any]:
     return laid_over(make_job(namespace), namespace, lab.furnish(namespace).template())
 
 
-def create_queue(kubectl: Kubectl, namespace: str, quota: Mapping[str, str] = QUOTA) -> None:
+def create_queue(kubectl: Kubectl, namespace: str, quota: Mapping[str, str] = QUOTA, *, name: str = QUEUE) -> None:
     """Make a cluster queue named like the namespace, and the way into it."""
-    kubectl.apply(kueue.cluster_queue(namespace, quota), kueue.local_queue(QUEUE, namespace, namespace))
+    kubectl.apply(kueue.cluster_queue(namespace, quota), kueue.local_queue(name, namespace, namespace))
 
 
 def run_alone(storage: S3, job: Mapping[str, Any]) -> dict[str, Any]:
