@@ -48,7 +48,7 @@ def test_each_attempt_goes_on_from_what_the_one_before_it_finished(
     cluster: Cluster, storage: S3, operator: str, namespace: str, small_job: dict[str, Any], undisturbed: str
 ) -> None:
     kubectl = cluster.kubectl
-    small_job["spec"]["policy"] = {"stallTimeoutSeconds": 90}
+    small_job["spec"]["policy"] = {"stallTimeoutSeconds": 180}
     slow_down(storage, namespace, 1, 2, 3, seconds=50)
     job = FollowedJob.apply(kubectl, small_job)
 
