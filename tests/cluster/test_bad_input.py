@@ -37,8 +37,8 @@ def test_what_is_not_there_is_named_and_the_job_goes_on_when_it_comes(ground: Gr
     assert f'secret "{LATER}" not found' in said(secretive_job, "ClusterReady")
 
     kubectl("create", "secret", "generic", LATER, "-n", namespace)
-    create_queue(kubectl, namespace, name=LATER)
     secretive_job.await_complete()
+    create_queue(kubectl, namespace, name=LATER)  # not before: two Ray clusters at a time are much for two cores
     queued_job.await_condition("QuotaReserved", "True", "Admitted")
     assert (secretive_job.failures, queued_job.failures) == (0, 0)
 
