@@ -12,7 +12,7 @@ from testbed.jobs import conditions_of
 from testbed.s3_faults import Fault
 from testbed.small_jobs import create_queue
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 LATER = "later"
 """A Secret, and a queue, that are not there yet."""

@@ -16,7 +16,7 @@ from testbed.namespaces import new_namespace
 from testbed.s3 import S3
 from testbed.small_jobs import QUOTA, furnish
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 GONE_SECONDS = 300
 

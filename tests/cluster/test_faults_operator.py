@@ -14,7 +14,7 @@ from testbed.s3 import S3
 from testbed.s3_faults import Fault
 from testbed.small_jobs import QUOTA, SHARDS
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 
 @pytest.mark.timeout(1800)

@@ -13,7 +13,7 @@ from testbed.followed_jobs import FollowedJob
 from testbed.s3 import S3
 from testbed.small_jobs import SHARDS
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 PROGRESS = "small-progress"
 

@@ -17,7 +17,7 @@ from testbed.s3_faults import Fault
 from testbed.small_jobs import IMAGES, QUEUE, create_queue
 from testbed.steps import StepFailed
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly, pytest.mark.timeout(3600)]
 
 EPOCHS = 6
 COMPLETE_SECONDS = 1200

@@ -14,7 +14,7 @@ from testbed.jobs import KIND, conditions_of
 from testbed.kubectl import Kubectl
 from testbed.small_jobs import QUEUE, SHARDS, create_queue, run_alone
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 ONE_JOB = {"cpu": "4", "memory": "12Gi", GPU: "1"}
 """Quota: the one GPU keeps a second job out."""

@@ -13,7 +13,7 @@ from testbed.jobs import KIND, conditions_of
 from testbed.s3_faults import Fault
 from testbed.small_jobs import QUEUE, SHARDS, create_queue
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly, pytest.mark.timeout(1500)]
 
 FIRST_DELAY = timedelta(seconds=10)
 

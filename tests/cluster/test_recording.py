@@ -19,7 +19,7 @@ from testbed.faults import DRIVER, signal_pod
 from testbed.followed_jobs import FollowedJob
 from testbed.recording import Recording, recorded
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 
 def is_at_rest(job: FollowedJob) -> bool:

@@ -9,7 +9,7 @@ from testbed.grounds import Ground
 from testbed.s3_faults import Fault
 from testbed.small_jobs import IMAGES, SHARDS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly, pytest.mark.timeout(1500)]
 
 
 def test_a_worker_wedged_on_one_row_loses_its_lease_and_not_the_attempt(ground: Ground) -> None:

@@ -18,7 +18,7 @@ KEPT = sorted(path.name for path in RELEASES.iterdir())
 
 @pytest.fixture(params=KEPT)
 def folder(request: pytest.FixtureRequest) -> Path:
-    return RELEASES / request.param
+    return RELEASES / str(request.param)
 
 
 def chart_file(folder: Path, name: str) -> bytes:
@@ -33,7 +33,7 @@ def test_the_first_version_is_kept() -> None:
 
 
 def test_nothing_of_a_version_changed_since_it_was_packed(folder: Path) -> None:
-    sums = dict(reversed(line.split()) for line in (folder / SUMS).read_text().splitlines())
+    sums = {line.split()[1]: line.split()[0] for line in (folder / SUMS).read_text().splitlines()}
     assert sums == {path.name: sha256(path) for path in folder.iterdir() if path.name != SUMS}
 
 

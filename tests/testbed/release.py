@@ -13,7 +13,7 @@ from pathlib import Path
 
 from testbed import helm
 from testbed.checkout import ROOT
-from testbed.commands import run
+from testbed.commands import Argument, run
 from testbed.steps import StepFailed, step
 
 RELEASES = ROOT / "tests" / "data" / "releases"
@@ -24,8 +24,8 @@ REQUIREMENTS = ("bootstrap.txt", "operator.txt", "run.txt")
 
 def release() -> Path:
     """Pack the version that pyproject.toml names and return its folder. Raises StepFailed if it is kept already."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    folder = RELEASES / version
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    folder: Path = RELEASES / version
     if folder.exists():
         remedy = "raise the version in pyproject.toml, charts/afray/Chart.yaml and afray.__version__ first"
         raise StepFailed(
@@ -46,7 +46,7 @@ def sha256(path: Path) -> str:
 
 def _pack(folder: Path) -> None:
     run([helm.program(), "package", ROOT / "charts" / "afray", "--destination", folder], remedy=helm.READ_THE_MESSAGE)
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    build: list[Argument] = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
     run(build, cwd=ROOT, remedy="hatchling's message says which file of the package it misses")
     for name in REQUIREMENTS:
         shutil.copy(ROOT / "requirements" / name, folder / name)
