@@ -162,6 +162,6 @@ def is_status(request: Request) -> bool:
 
 
 def is_mere_progress(request: Request) -> bool:
-    """Whether a write tells only that a stage gets on; a new stage or step is more than that."""
+    """Whether a write tells only that a stage gets on; a new stage or step is more, as is a driver that takes over."""
     status = request.said.get("status", {}) if is_status(request) else {}
-    return set(status) == {"progress"} and not {"stage", "step", "attempt"} & set(status["progress"])
+    return set(status) == {"progress"} and not {"stage", "step", "attempt", "epoch"} & set(status["progress"])
