@@ -31,7 +31,8 @@ class Helm:
 
     def install(self, release: str, chart: Path, namespace: str, values: dict[str, object]) -> None:
         """Install a chart, or upgrade it, and wait until its pods are ready."""
-        options = ("--namespace", namespace, "--create-namespace", "--values", "-", "--wait")
+        # A CRD that was applied by hand becomes the chart's.
+        options = ("--namespace", namespace, "--create-namespace", "--take-ownership", "--values", "-", "--wait")
         self(
             "upgrade", "--install", release, chart, *options, f"--timeout={WAIT_SECONDS:.0f}s", given=json.dumps(values)
         )
