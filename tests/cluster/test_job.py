@@ -10,7 +10,7 @@ from testbed.jobs import await_complete
 from testbed.s3 import S3
 from testbed.small_jobs import SHARDS, embedded_shards, make_job, on_two_nodes, run_alone
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 COMPLETE_SECONDS = 400
 
