@@ -14,12 +14,12 @@ demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
-test: check  ## everything that can be checked on this machine; last, jobs on a real Kubernetes of two nodes
+test: check  ## everything that can be checked on this machine; last, a slice on a real Kubernetes of two nodes
 	$(BIN)/pytest
 	$(BIN)/pytest -m "cluster and not nightly" tests/cluster
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
-	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster
+	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster tests/ray
 
 check: $(STAMP)  ## style, types, import rules
 	$(BIN)/ruff format --check .

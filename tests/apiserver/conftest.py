@@ -6,12 +6,16 @@ Tests that stop or restart an API server start their own: `testbed.apiserver.run
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from helpers.api_proxy import ApiProxy, proxied
+from helpers.operator_process import apply_own_crd
 from testbed import gate
 from testbed.apiserver import ApiServer, running_api_server
 from testbed.crds import apply_crds
 from testbed.gomodules import API_SERVER, SOURCES, program, source
+from testbed.kubectl import Kubectl
 from testbed.namespaces import new_namespace
 
 
@@ -34,6 +38,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     GATE.open(session)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    GATE.excuse(session)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     GATE.tell(config)
 
@@ -50,3 +58,17 @@ def api_server() -> Iterator[ApiServer]:
 def namespace(api_server: ApiServer, request: pytest.FixtureRequest) -> str:
     """A namespace for one test. It stays until the server goes: nothing here deletes namespaces."""
     return new_namespace(api_server.kubectl, request.node.name)
+
+
+@pytest.fixture
+def kubectl(api_server: ApiServer) -> Kubectl:
+    """The administrator's, of a server that knows SelectionJobs."""
+    apply_own_crd(api_server.kubectl)
+    return api_server.kubectl
+
+
+@pytest.fixture
+def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[ApiProxy]:
+    """A way to that server on which a test can do harm."""
+    with proxied(api_server.kubeconfig, tmp_path) as running:
+        yield running

@@ -9,7 +9,6 @@ import pytest
 from helpers.afray_commands import Afray
 from helpers.driver_traces import leave_log
 from helpers.job_records import attempt, condition, status
-from helpers.operator_process import apply_own_crd
 from helpers.playing_operator import set_status
 from helpers.selection_jobs import make_manifest
 from testbed.apiserver import ApiServer
@@ -28,12 +27,6 @@ RESTRICTED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-
-
-@pytest.fixture
-def kubectl(api_server: ApiServer) -> Kubectl:
-    apply_own_crd(api_server.kubectl)
-    return api_server.kubectl
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from helpers.afray_commands import Afray
-from helpers.api_proxy import ApiProxy, Request, proxied
+from helpers.api_proxy import ApiProxy, Request
 from helpers.job_records import DIGEST, RESULT, attempt, condition, progress, status
 from helpers.operator_process import apply_own_crd
 from helpers.playing_operator import set_status
@@ -45,12 +45,6 @@ def kubectl(api_server: ApiServer, namespace: str) -> Kubectl:
 @pytest.fixture
 def afray(api_server: ApiServer, kubectl: Kubectl, namespace: str) -> Afray:
     return Afray(api_server.kubeconfig, namespace)
-
-
-@pytest.fixture
-def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[ApiProxy]:
-    with proxied(api_server.kubeconfig, tmp_path) as running:
-        yield running
 
 
 def test_a_job_is_followed_from_the_queue_to_its_result(afray: Afray, kubectl: Kubectl, namespace: str) -> None:

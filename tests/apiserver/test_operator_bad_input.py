@@ -57,12 +57,6 @@ def check_good(kubectl: Kubectl, namespace: str, operator: OperatorProcess) -> N
     assert operator.is_alive
 
 
-@pytest.fixture
-def kubectl(api_server: ApiServer) -> Kubectl:
-    apply_own_crd(api_server.kubectl)
-    return api_server.kubectl
-
-
 # The spec
 
 LEVELS = 9_000

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from helpers.api_proxy import ApiProxy, Request, no_harm, proxied
-from helpers.operator_process import apply_own_crd, await_that
+from helpers.operator_process import await_that
 from helpers.played_lives import (
     NAME,
     PlayedLife,
@@ -42,18 +42,6 @@ MOST_WRITES = {COMPLETE: 40, RETRIED: 70}
 """Besides mere progress."""
 OF_EACH_ATTEMPT = {"AttemptCreated", "Admitted", "ClusterReady", "StageStarted"}
 """Events; all others of these lives are told once, or not at all where the operator died before it."""
-
-
-@pytest.fixture
-def kubectl(api_server: ApiServer) -> Kubectl:
-    apply_own_crd(api_server.kubectl)
-    return api_server.kubectl
-
-
-@pytest.fixture
-def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[ApiProxy]:
-    with proxied(api_server.kubeconfig, tmp_path) as running:
-        yield running
 
 
 def check_life(life: PlayedLife, statuses: Recording, attempts: int, *others: ApiProxy) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from helpers import selection_jobs
-from helpers.api_proxy import ApiProxy, Request, no_harm, proxied
-from helpers.operator_process import OperatorProcess, apply_own_crd, await_that, operating
+from helpers.api_proxy import ApiProxy, Request, no_harm
+from helpers.operator_process import OperatorProcess, await_that, operating
 from testbed.apiserver import ApiServer
 from testbed.kubectl import Kubectl
 
@@ -21,18 +20,6 @@ pytestmark = pytest.mark.apiserver
 IMPATIENT = ("--lease-duration=3", "--renew-deadline=2", "--retry-period=1", "--log-level=info", "--resync-seconds=10")
 WRITES_UNTIL_QUEUED = 9
 """Templates, if any, aside: status, two events, ConfigMap, account, Role, RoleBinding, RayJob, status."""
-
-
-@pytest.fixture
-def kubectl(api_server: ApiServer) -> Kubectl:
-    apply_own_crd(api_server.kubectl)
-    return api_server.kubectl
-
-
-@pytest.fixture
-def proxy(api_server: ApiServer, kubectl: Kubectl, tmp_path: Path) -> Iterator[ApiProxy]:
-    with proxied(api_server.kubeconfig, tmp_path) as running:
-        yield running
 
 
 def options(namespace: str) -> tuple[str, ...]:

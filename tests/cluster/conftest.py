@@ -45,6 +45,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     GATE.open(session)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    GATE.excuse(session)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     GATE.tell(config)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from afray.api.conditions import Reason
-from afray.api.status import AttemptFailure, JobStatus
+from afray.api.status import AttemptFailure, AttemptStatus, JobStatus
 from afray_operator.decide import clocks
 from afray_operator.decide.attempts import fail_attempt
 from afray_operator.decide.context import (
@@ -25,7 +25,7 @@ from afray_operator.decide.finishing import fail_job
 from afray_operator.decide.messages import clip
 from afray_operator.decide.troubles import worst_trouble
 from afray_operator.manifests.pods import SUBMITTER_ROLE
-from afray_operator.observed.facts import RayJobSeen
+from afray_operator.observed.facts import PodSeen, RayJobSeen
 
 RESULT_GRACE: Final = timedelta(seconds=60)
 """Between a RayJob's success and its result: the two come through different watches."""
@@ -152,10 +152,8 @@ def head_is_unreachable(context: Context, status: JobStatus) -> Cause | None:
     attempt = status.attempt
     if attempt is None or attempt.started_time is None:
         return None
-    here = (attempt.stage, attempt.number, "head")
-    for pod in context.seen.pods:
-        is_head = (pod.stage, pod.attempt, pod.role) == here and not pod.is_finished
-        if is_head and pod.gone_by is not None and context.now > pod.gone_by + HEAD_GRACE:
+    for pod in _pods(context, attempt, "head"):
+        if not pod.is_finished and pod.gone_by is not None and context.now > pod.gone_by + HEAD_GRACE:
             return Cause(reason=Reason.head_lost, message=f"Pod {pod.name} is on a node that does not answer.")
     return None
 
@@ -201,9 +199,14 @@ def _has_passed(deadline: datetime | None, now: datetime) -> bool:
 def _said_by_submitter(context: Context, status: JobStatus) -> str:
     """KubeRay only counts the submitter's tries; whether its image lacks Ray or the head went away, it says itself."""
     assert status.attempt is not None
-    here = (status.attempt.stage, status.attempt.number, SUBMITTER_ROLE)
-    words = (pod.last_words for pod in context.seen.pods if (pod.stage, pod.attempt, pod.role) == here)
+    words = (pod.last_words for pod in _pods(context, status.attempt, SUBMITTER_ROLE))
     return next((f" The submitter ended with {said}" for said in words if said), "")
+
+
+def _pods(context: Context, attempt: AttemptStatus, role: str) -> Iterator[PodSeen]:
+    """The pods of an attempt in one role."""
+    here = (attempt.stage, attempt.number, role)
+    return (pod for pod in context.seen.pods if (pod.stage, pod.attempt, pod.role) == here)
 
 
 def _said(found: RayJobSeen) -> str:
