@@ -119,6 +119,8 @@ class ProgressStatus(StatusBlock):
     """When the driver last spoke."""
     advanced_at: Moment
     """When stage or `done` last moved."""
+    recorded_at: Moment
+    """When this was written, by the operator's clock, as drivers' clocks may lag."""
 
 
 class ResultStatus(StatusBlock):

@@ -11,6 +11,8 @@ from helpers.selection_jobs import make_manifest
 from afray.client.records import JobRecord
 
 MOMENT = "2026-11-25T12:00:00Z"
+TIMES = {"heartbeatTime": MOMENT, "advancedAt": MOMENT, "recordedAt": MOMENT}
+"""Of a driver's progress."""
 CREATED = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DIGEST = "5e1ec7" + "0" * 58
 RESULT = {"uri": "s3://plant/out", "digest": DIGEST, "selected": 100, "poolSize": 9990}
@@ -31,7 +33,7 @@ def condition(kind: str, status: str, reason: str, message: str = "", *, generat
 
 def progress(stage: str = "embed", done: int = 4000, **fields: object) -> Raw:
     """A driver's progress."""
-    return {"stage": stage, "done": done, "total": 10000, "heartbeatTime": MOMENT, "advancedAt": MOMENT, **fields}
+    return {"stage": stage, "done": done, "total": 10000, **TIMES, **fields}
 
 
 def attempt(number: int = 1, stage: str = "select", **fields: object) -> Raw:

@@ -74,6 +74,7 @@ def whole_status(*, text: str = "a sentence for people", uri: str = "s3://plant/
             attempt=number,
             heartbeat_time=MOMENT,
             advanced_at=MOMENT,
+            recorded_at=MOMENT,
         ),
         result=ResultStatus(uri=uri, digest=DIGEST, selected=number, pool_size=number),
         labels=LabelsStatus(

@@ -31,9 +31,9 @@ def record_progress(context: Context, status: JobStatus) -> JobStatus:
     payload = driver_word(context, status)
     if payload is None:
         return status
-    said = _progress(context, status, payload)
     due = progress_due(context, status)
-    return later(status, progress=said) if due is not None and due <= context.now else status
+    is_due = due is not None and due <= context.now
+    return later(status, progress=_progress(context, status, payload)) if is_due else status
 
 
 def progress_due(context: Context, status: JobStatus) -> datetime | None:
@@ -43,10 +43,10 @@ def progress_due(context: Context, status: JobStatus) -> datetime | None:
         return None
     if recorded is None or _is_elsewhere(recorded, payload):
         return context.now
-    if _progress(context, status, payload) == recorded:
+    said = _progress(context, status, payload)
+    if later(said, recorded_at=recorded.recorded_at) == recorded:
         return None
-    last = max(recorded.heartbeat_time, recorded.advanced_at)
-    return context.now if last > context.now else last + SELDOM
+    return context.now if recorded.recorded_at > context.now else recorded.recorded_at + SELDOM
 
 
 def _progress(context: Context, status: JobStatus, payload: ProgressPayload) -> ProgressStatus:
@@ -68,6 +68,7 @@ def _progress(context: Context, status: JobStatus, payload: ProgressPayload) -> 
         attempt=payload.attempt,
         heartbeat_time=heartbeat,
         advanced_at=context.now if moved or recorded is None else recorded.advanced_at,
+        recorded_at=context.now,
     )
 
 

@@ -47,7 +47,7 @@ def largest_status() -> JobStatus:
     word = WIDE * 64
     progress = ProgressStatus(
         stage=word, step=word, unit=word, summary=word, done=2**53, total=2**53, rate=1e300, eta_seconds=2**53,
-        epoch=2**53, attempt=2**53, heartbeat_time=START, advanced_at=START,
+        epoch=2**53, attempt=2**53, heartbeat_time=START, advanced_at=START, recorded_at=START,
     )  # fmt: skip
     attempt = AttemptStatus(
         stage=Stage.finetune, number=999_999, failures=20, ray_job_name="x" * 47, ray_job_uid="x" * 36,
@@ -132,6 +132,17 @@ def test_progress_is_written_at_most_every_thirty_seconds_but_a_new_stage_at_onc
     world.speaks(stage="core", done=0)
     world.settle()
     assert world.status["progress"]["summary"] == "core 0/100"
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_driver_with_a_wrong_clock_is_not_written_down_more_often(hours: int) -> None:
+    world = World.running()
+    patches = world.patches
+    for _ in range(60):
+        world.passes(1)
+        world.speaks(done=10, heartbeat=moment(world.now + seconds(3600 * hours)))
+        world.settle()
+    assert world.patches == patches + 2
 
 
 def test_done_never_goes_back_within_a_stage() -> None:
