@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from testbed.faults import remove_pod
+from testbed.faults import kill_operator, remove_pod
 from testbed.followed_jobs import FollowedJob
 from testbed.gpus import RESOURCE as GPU
 from testbed.grounds import Ground
@@ -25,9 +26,10 @@ COMPLETE_SECONDS = 1200
 CLASSES = ("disc", "stripes")
 
 
-def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_though_a_worker_dies(
+def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_though_pods_die(
     ground: Ground,
 ) -> None:
+    """The operator is killed after the selection, and in mid-training; so is a worker."""
     kubectl = ground.kubectl
     create_queue(kubectl, ground.namespace)
     manifest = finetuning(ground, queue_name=QUEUE)
@@ -39,6 +41,7 @@ def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_t
     assert job.status["phase"] == "AwaitingLabels"
     selected = selected_ids(ground)
     assert unfinished_workloads(ground) == []
+    kill_operator(ground.cluster)
 
     give_labels(ground, job, "wrong", [*selected[:12], "nobody asked for this"])
     job.await_condition("LabelsReady", "False", "Rejected")
@@ -50,6 +53,7 @@ def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_t
     give_labels(ground, job, "right", selected)
     job.await_condition("LabelsReady", "True", "Accepted")
     total = kill_in_mid_training(ground, job, "worker")
+    kill_operator(ground.cluster)
     with pytest.raises(StepFailed, match="can not be changed once labels are accepted"):
         give_labels(ground, job, "wrong", selected)
     complete = job.await_complete(seconds=COMPLETE_SECONDS)
@@ -63,9 +67,10 @@ def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_t
 
 
 def test_a_finetune_on_labels_of_the_pool_waits_for_nobody_and_goes_on_after_its_head_is_lost(ground: Ground) -> None:
-    labels = {f"{number:04}.png": CLASSES[number % 2] for number in range(IMAGES)}
     manifest = finetuning(ground)
-    manifest["spec"]["pool"]["labels"] = write_labels(ground, "pool", labels)
+    manifest["spec"]["pool"]["labels"] = write_labels(
+        ground, "pool", alternating(f"{number:04}.png" for number in range(IMAGES))
+    )
     job = ground.start(manifest)
     job.await_condition("LabelsReady", "True", "PoolLabels", seconds=COMPLETE_SECONDS)
 
@@ -75,6 +80,31 @@ def test_a_finetune_on_labels_of_the_pool_waits_for_nobody_and_goes_on_after_its
     assert (complete["attempt"]["failures"], complete["attempt"]["lastFailure"]["reason"]) == (1, "HeadLost")
     assert_trained(ground, complete, total)
     assert not [name for name in ground.inventory() if "small-l" in name], "nothing was to be checked"
+
+
+def test_a_job_deleted_while_it_waits_for_labels_or_finetunes_leaves_nothing_and_another_goes_on_from_what_is_stored(
+    ground: Ground,
+) -> None:
+    before = ground.inventory()
+    manifest = finetuning(ground)
+    waiting = ground.start(manifest)
+    waiting.await_condition("LabelsReady", "False", "AwaitingLabels", seconds=COMPLETE_SECONDS)
+    assert ground.inventory() > before
+    ground.delete(waiting)
+    ground.await_inventory(before)
+
+    epochs = ground.shard_epochs()
+    selected = selected_ids(ground)
+    manifest["spec"]["labels"] = write_labels(ground, "right", alternating(selected))
+    ground.storage.inject(Fault(pattern=progress_path(ground), method="PUT"))
+    training = ground.start(manifest)
+    training.wait_until(
+        "an epoch's end", lambda: ground.storage.met(progress_path(ground)).waiting, seconds=COMPLETE_SECONDS
+    )
+    assert training.status["phase"] == "Finetuning"
+    ground.delete(training)
+    ground.await_inventory(before)
+    assert (ground.shard_epochs(), selected_ids(ground)) == (epochs, selected)
 
 
 def finetuning(ground: Ground, **labels: str) -> dict[str, Any]:
@@ -89,6 +119,10 @@ def selected_ids(ground: Ground) -> list[str]:
     return [row["id"] for row in csv.DictReader(text.splitlines())]
 
 
+def alternating(ids: Iterable[str]) -> dict[str, str]:
+    return {row_id: CLASSES[number % 2] for number, row_id in enumerate(ids)}
+
+
 def write_labels(ground: Ground, name: str, labels: dict[str, str]) -> dict[str, str]:
     uri = f"s3://{ground.namespace}/{name}.csv"
     ground.storage.write(uri, "".join(f"{row},{label}\n" for row, label in {"id": "label", **labels}.items()).encode())
@@ -96,8 +130,7 @@ def write_labels(ground: Ground, name: str, labels: dict[str, str]) -> dict[str,
 
 
 def give_labels(ground: Ground, job: FollowedJob, name: str, ids: list[str]) -> None:
-    labels = {row_id: CLASSES[number % 2] for number, row_id in enumerate(ids)}
-    patch = json.dumps({"spec": {"labels": write_labels(ground, name, labels)}})
+    patch = json.dumps({"spec": {"labels": write_labels(ground, name, alternating(ids))}})
     ground.kubectl("patch", KIND, job.name, "-n", ground.namespace, "--type=merge", "-p", patch)
 
 

@@ -37,6 +37,7 @@ def test_a_suspended_job_holds_no_pod_and_goes_on_from_what_is_committed(ground:
 
 
 def test_an_attempt_that_lost_its_store_is_tried_again_after_a_while_and_goes_on_where_it_was(ground: Ground) -> None:
+    before = ground.inventory()
     held = ground.hold_last_shard()
     manifest = ground.job()
     manifest["spec"]["runtime"]["env"].append({"name": "AFRAY_STORE_RETRY_SECONDS", "value": "5"})
@@ -58,6 +59,10 @@ def test_an_attempt_that_lost_its_store_is_tried_again_after_a_while_and_goes_on
     assert waited >= FIRST_DELAY
     assert_went_on(ground, finished)
 
+    set_policy(job, ttlSecondsAfterFinished=1)
+    ground.await_inventory(before)
+    assert ground.storage.list(f"s3://{ground.namespace}/small/selection"), "stored results outlive the job"
+
 
 def test_an_error_that_no_attempt_can_help_ends_the_job_at_once_and_it_is_deleted_in_time(ground: Ground) -> None:
     before = ground.inventory()
@@ -74,7 +79,7 @@ def test_an_error_that_no_attempt_can_help_ends_the_job_at_once_and_it_is_delete
     assert ground.inventory() > before
 
     set_policy(job, ttlSecondsAfterFinished=1)
-    await_inventory(ground, before)
+    ground.await_inventory(before)
     assert ground.storage.list(f"s3://{ground.namespace}/small/logs/"), "stored results outlive the job"
 
 
@@ -112,7 +117,10 @@ def test_a_deleted_job_leaves_nothing_behind_whatever_stage_it_was_at(ground: Gr
     held = ground.hold_last_shard()
     stopped = ground.job("stopped")
     stopped["spec"]["suspend"] = True
+    retrying = ground.job("retrying")
+    retrying["spec"]["policy"] = {"startDeadlineSeconds": 60}
     jobs = {
+        "retrying": ground.start(retrying, nowhere="head"),
         "running": ground.start(ground.job("running")),
         "queued": ground.start(ground.job("queued", queue_name=QUEUE)),
         "starting": ground.start(ground.job("starting"), nowhere="head"),
@@ -126,9 +134,10 @@ def test_a_deleted_job_leaves_nothing_behind_whatever_stage_it_was_at(ground: Gr
         "rayjob.ray.io", "raycluster.ray.io", "job.batch", "pod", "service", "configmap", "serviceaccount",
         "role.rbac.authorization.k8s.io", "rolebinding.rbac.authorization.k8s.io", "workload.kueue.x-k8s.io",
     }  # fmt: skip
+    jobs["retrying"].wait_until("a pause between attempts", lambda: jobs["retrying"].status["phase"] == "Retrying")
     for job in jobs.values():
-        ground.kubectl("delete", KIND, job.name, "-n", ground.namespace, "--wait=false")
-    await_inventory(ground, before)
+        ground.delete(job)
+    ground.await_inventory(before)
 
 
 def test_the_second_of_two_jobs_on_one_output_is_refused_and_the_first_completes(ground: Ground) -> None:
@@ -162,10 +171,6 @@ def assert_went_on(ground: Ground, finished: list[int]) -> None:
 def set_policy(job: FollowedJob, **policy: object) -> None:
     patch = json.dumps({"spec": {"policy": policy}})
     job.kubectl("patch", KIND, job.name, "-n", job.namespace, "--type=merge", "-p", patch)
-
-
-def await_inventory(ground: Ground, wanted: set[str]) -> None:
-    FollowedJob(ground.kubectl, ground.namespace).wait_until("nothing to be left", lambda: ground.inventory() == wanted)
 
 
 def moment(text: Any) -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 
 from testbed.cluster import Cluster
 from testbed.followed_jobs import FollowedJob
-from testbed.jobs import laid_over
+from testbed.jobs import KIND, laid_over
 from testbed.kubectl import Kubectl
 from testbed.lab import Lab
 from testbed.s3 import S3
@@ -85,6 +85,15 @@ class Ground:
         """Return everything in the namespace that a job could have made."""
         found = self.kubectl("get", ",".join(KINDS), "-n", self.namespace, "-o", "name", "--ignore-not-found")
         return set(found.split())
+
+    def await_inventory(self, wanted: set[str]) -> None:
+        """Wait until the namespace has only that."""
+        nobody = FollowedJob(self.kubectl, self.namespace)
+        nobody.wait_until("nothing to be left", lambda: self.inventory() == wanted)
+
+    def delete(self, job: FollowedJob) -> None:
+        """Delete a job and do not wait."""
+        self.kubectl("delete", KIND, job.name, "-n", self.namespace, "--wait=false")
 
     def working_pods(self) -> list[str]:
         """Return the pods that have not ended."""

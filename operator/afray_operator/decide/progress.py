@@ -44,7 +44,7 @@ def progress_due(context: Context, status: JobStatus) -> datetime | None:
     if recorded is None or _is_elsewhere(recorded, payload):
         return context.now
     said = _progress(context, status, payload)
-    if later(said, recorded_at=recorded.recorded_at) == recorded:
+    if said.model_copy(update={"recorded_at": recorded.recorded_at}) == recorded:
         return None
     return context.now if recorded.recorded_at > context.now else recorded.recorded_at + SELDOM
 
