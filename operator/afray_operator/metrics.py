@@ -6,21 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from afray import __version__
-from afray.api.conditions import Phase
 from afray.api.status import JobStatus
+from afray_operator.job_times import JobTimes
 from afray_operator.jobs_metrics import job_families
 from afray_operator.observed import Observed
 from afray_operator.watching import Watches
-
-WAITS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
-"""Bucket bounds in seconds: from the time of a pod to a week in a queue."""
 
 
 class OperatorMetrics:
@@ -39,13 +35,7 @@ class OperatorMetrics:
         )
         info = Gauge("afray_operator_info", "Version of the operator.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
-        self.queue_wait = Histogram(
-            "afray_job_queue_wait_seconds", "From creation of an attempt to its admission.", buckets=WAITS,
-            registry=self.registry,
-        )  # fmt: skip
-        self.run = Histogram(
-            "afray_job_run_seconds", "From start to end of a job.", ["outcome"], buckets=WAITS, registry=self.registry
-        )
+        self._job_times = JobTimes(self.registry)
         self.registry.register(_Live(watches, is_leader))
 
     @contextmanager
@@ -62,15 +52,7 @@ class OperatorMetrics:
 
     def observe_change(self, seen: Observed, status: JobStatus, now: datetime) -> None:
         """Take the waits and runs that end with this change of the status."""
-        attempt, before = status.attempt, seen.status.attempt
-        if attempt is not None and attempt.admitted_time is not None and attempt.ray_job_uid:
-            known = before is not None and before.ray_job_uid == attempt.ray_job_uid and before.admitted_time
-            created = next((ray_job.created for ray_job in seen.ray_jobs if ray_job.uid == attempt.ray_job_uid), None)
-            if not known and created is not None:
-                self.queue_wait.observe(max(0.0, (attempt.admitted_time - created).total_seconds()))
-        if status.completion_time is not None and seen.status.completion_time is None and status.start_time is not None:
-            outcome = "succeeded" if status.phase is Phase.succeeded else "failed"
-            self.run.labels(outcome).observe(max(0.0, (now - status.start_time).total_seconds()))
+        self._job_times.observe(seen, status, now)
 
 
 class _Live(Collector):
