@@ -1,4 +1,8 @@
-"""/healthz, /readyz and /metrics. Unhealthy means that a restart helps; a follower that waits is healthy."""
+"""/healthz, /readyz and /metrics.
+
+Unhealthy means that a restart helps. Ready means that this process can lead, or waits for its turn: a new version that
+may not read the Lease never becomes ready, and a rollout stops at it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 LONGEST_LAG = 10.0
 OLDEST_WORK = 300.0
+NOT_READY = "the API server has not answered about the Lease yet; the log says why (its address, rights on the Lease)"
 
 
 @dataclass(slots=True)
@@ -54,7 +59,7 @@ class Signs:
         return tuple(text for text, is_true in found.items() if is_true)
 
 
-def make_app(registry: CollectorRegistry, signs: Signs) -> web.Application:
+def make_app(registry: CollectorRegistry, signs: Signs, is_ready: Callable[[], bool]) -> web.Application:
     """The three pages."""
 
     async def metrics(_: web.Request) -> web.Response:
@@ -65,7 +70,7 @@ def make_app(registry: CollectorRegistry, signs: Signs) -> web.Application:
         return web.Response(text="; ".join(complaints) or "ok", status=503 if complaints else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok")
+        return web.Response(text="ok") if is_ready() else web.Response(text=NOT_READY, status=503)
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])

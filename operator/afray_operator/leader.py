@@ -30,6 +30,8 @@ class Leadership:
     def __init__(self, api: Api, settings: LeaseSettings) -> None:
         self._settings = settings
         self._lease = Lease(api, settings)
+        self.has_answer = False
+        """Whether the API server ever told who leads: this process reaches it, and may read and write the Lease."""
 
     @property
     def is_held(self) -> bool:
@@ -70,7 +72,9 @@ class Leadership:
                 raise LostLease(f"the lease could not be renewed for {self._settings.renew_deadline} s")
 
     async def _try_hold(self) -> bool:
-        return bool(await self._bounded(self._lease.try_hold()))
+        is_held = await self._bounded(self._lease.try_hold())
+        self.has_answer = self.has_answer or is_held is not None
+        return bool(is_held)
 
     async def _bounded(self, asking: Awaitable[bool | None]) -> bool | None:
         """What was asked, None if the server refuses, hangs or cannot be reached."""

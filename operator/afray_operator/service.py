@@ -48,7 +48,7 @@ async def run_operator(settings: OperatorSettings) -> None:
         watches = Watches(api=api, cache=Cache(), queue=queue, namespaces=settings.namespaces)
         metrics = OperatorMetrics(watches, lambda: leadership.is_held)
         lag = LoopLag()
-        app = make_app(metrics.registry, _signs(settings, watches, lag))
+        app = make_app(metrics.registry, _signs(settings, watches, lag), lambda: leadership.has_answer)
         async with serving(app, settings.port):
             measuring = asyncio.create_task(lag.measure())
             try:

@@ -12,6 +12,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from afray.api.job import API_VERSION, KIND
 from afray_operator.api import UNREACHABLE, Api, ConflictError, say
+from afray_operator.cache import JobKey
 from afray_operator.decide.event_kinds import Event
 from afray_operator.kinds import EVENT
 from afray_operator.leader import Leadership
@@ -43,7 +44,12 @@ class Teller:
             return
         except (ApiException, *UNREACHABLE) as error:
             reason = say(error) if isinstance(error, ApiException) else error
-            log.warning("event %s not posted: %s", event.reason.value, reason, extra={"job": owner.name})
+            log.warning(
+                "event %s not posted: %s",
+                event.reason.value,
+                reason,
+                extra={"job": JobKey(owner.namespace, owner.name)},
+            )
 
 
 def to_manifest(owner: Owner, event: Event, instance: str, now: datetime) -> dict[str, Any]:

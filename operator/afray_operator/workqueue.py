@@ -76,7 +76,7 @@ class WorkQueue(Generic[Key]):
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2**failures) * random.uniform(0.8, 1.2)  # noqa: S311 (spread, no secret)
-        log.exception("work failed, again in %.0f s", delay, extra={"key": str(key)})
+        log.exception("work failed, again in %.0f s", delay, extra={"job": str(key)})
         self.add(key, delay)
 
     async def _next(self) -> Key:

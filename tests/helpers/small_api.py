@@ -1,0 +1,57 @@
+"""The API as the operator uses it, over a few objects in memory; a test says what it refuses or never answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from afray_operator.api import Api, ConflictError, ForbiddenError, Listing, Raw
+from afray_operator.kinds import WATCHED, Kind
+from kubernetes.aio.client.exceptions import ApiException
+
+
+def forbidden(said: str) -> ForbiddenError:
+    """The answer to what one may not do."""
+    return ForbiddenError(ApiException(status=403, reason="Forbidden", body=json.dumps({"message": said})))
+
+
+class SmallApi(Api):
+    """`errors` stand in for answers: by verb, kind and namespace, where "" means all namespaces at once."""
+
+    def __init__(self, known: Collection[Kind] = WATCHED) -> None:
+        self.known = set(known)
+        self.objects: dict[tuple[Kind, str, str], Raw] = {}
+        self.errors: dict[tuple[str, Kind, str], Exception] = {}
+
+    def _ask(self, verb: str, kind: Kind, namespace: str | None) -> None:
+        if (error := self.errors.get((verb, kind, namespace or ""))) is not None:
+            raise error
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
+        self._ask("get", kind, namespace)
+        return self.objects.get((kind, namespace, name))
+
+    async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> Listing:
+        self._ask("list", kind, namespace)
+        found = [raw for (of, within, _), raw in self.objects.items() if of == kind and namespace in (None, within)]
+        return Listing(found, 1)
+
+    async def peek(self, kind: Kind, namespace: str | None) -> None:
+        self._ask("list", kind, namespace)
+
+    async def offers(self, kind: Kind) -> bool:
+        return kind in self.known
+
+    async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        self._ask("create", kind, namespace)
+        if (kind, namespace, name) in self.objects:
+            raise ConflictError(ApiException(status=409))
+        return self.objects.setdefault((kind, namespace, name), dict(body))
+
+    async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Raw:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        self._ask("update", kind, namespace)
+        self.objects[kind, namespace, name] = dict(body)
+        return dict(body)
