@@ -112,8 +112,9 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
             "Label it with a larger queue, or create a job that asks for less.",
         ),
         (_NO, Reason.kueue_missing): Meaning(
-            "The job names a queue, and Kueue is not installed: it will not run past its queue.",
-            "Install Kueue, or take the label away.",
+            "The job names a queue, and Kueue is not installed, or serves no v1beta2 Workloads (it does from 0.15 on): "
+            "it will not run past its queue.",
+            "Install or upgrade Kueue, or take the label away.",
         ),
         **_NO_ATTEMPT,
     },

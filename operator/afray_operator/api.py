@@ -63,8 +63,8 @@ class Api:
             if not going_on:
                 return Listing(items, version)
 
-    async def peek(self, kind: Kind, namespace: str) -> None:
-        """List one object at most. Raises ForbiddenError where objects may not be listed."""
+    async def peek(self, kind: Kind, namespace: str | None) -> None:
+        """List one object at most, of a namespace or of all. Raises ForbiddenError where objects may not be listed."""
         await self._request("get", kind.path(namespace), limit=1)
 
     async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:

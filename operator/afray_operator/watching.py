@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,26 +19,22 @@ import kopf
 from kubernetes.aio.client.exceptions import ApiException
 
 from afray.contract import names
-from afray_operator.api import UNREACHABLE, Api, ForbiddenError, Listing, say
+from afray_operator.api import UNREACHABLE, Api, Listing, say
 from afray_operator.cache import Cache, JobKey
-from afray_operator.kinds import LABELLED, OPTIONAL, RAY_JOB, WATCHED, WORKLOAD, Kind
+from afray_operator.kinds import LABELLED, WATCHED, Kind
 from afray_operator.observed import Offers
+from afray_operator.surroundings import OutdatedWatches, Surroundings, look_around
 from afray_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
 NOTHING: Final = Listing([], sys.maxsize)
-"""Of a kind that the API server does not know: whatever was there is gone."""
+"""Of a kind that the API server does not know, or does not show: whatever was there is gone."""
 
 FIRST_PAUSE_SECONDS: Final = 1.0
-_BIND: Final = "Bind the operator's role there (watchNamespaces of the chart), or do not name the namespace."
 _SOON: Final = frozenset(
     {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
 )
-
-
-class OutdatedWatches(Exception):
-    """Other watches are needed than those that run: the process starts anew."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,50 +46,43 @@ class Watches:
     queue: WorkQueue[JobKey]
     namespaces: Collection[str] = ()
     """Namespaces to watch; none: all."""
-    unreadable: frozenset[str] = frozenset()
-    """Those of them where this operator may not read: nothing there is seen, and the jobs of the others go on."""
     told_at: dict[Kind, float] = field(default_factory=dict)
     """When the watch of a kind last told something, in seconds of the epoch."""
     resynced_at: float = 0.0
     """When everything was last listed, in seconds of the epoch; 0 for never."""
+    around: Surroundings = field(default_factory=Surroundings)
+    """What could be watched then."""
 
-    offers: Offers = field(default_factory=lambda: Offers(ray_job=False, kueue=False))
-    """What the API server knew when everything was last listed."""
+    @property
+    def offers(self) -> Offers:
+        """What the API server knew when everything was last listed."""
+        return self.around.offers
 
     @property
     def readable(self) -> tuple[str, ...]:
         """The namespaces that are watched; none: all."""
-        return tuple(name for name in self.namespaces if name not in self.unreadable)
+        return tuple(name for name in self.namespaces if name not in self.around.closed)
 
     async def resync(self) -> None:
         """List every kind, drop what is gone, and queue every job. Raises OutdatedWatches."""
-        missing = {kind for kind in OPTIONAL if not await self.api.offers(kind)}
-        await self._look_around(missing)
+        await self._look_around()
         for kind in WATCHED:
-            listing = NOTHING if kind in missing else await self._listed(kind)
+            listing = await self._listed(kind) if self.around.may_list(kind) else NOTHING
             for key in self.cache.replace(kind, listing):
                 self.queue.add(key)
         self.resynced_at = time.time()
 
-    async def _look_around(self, missing: Collection[Kind]) -> None:
-        """What may be watched. kopf finds out once, unless it watches all namespaces."""
-        offers = Offers(ray_job=RAY_JOB not in missing, kueue=WORKLOAD not in missing)
-        kinds = [kind for kind in WATCHED if kind not in missing]
-        closed = [name for name in self.namespaces if not await self._may_read(name, kinds)]
-        if self.namespaces and self.resynced_at and (offers, frozenset(closed)) != (self.offers, self.unreadable):
+    async def _look_around(self) -> None:
+        around = await look_around(self.api, self.namespaces)
+        if self.resynced_at and self._needs_others(around):
             raise OutdatedWatches("what can be watched has changed: rights in a namespace, or the kinds there are")
-        if closed and len(closed) == len(self.namespaces):
-            raise OutdatedWatches(f"no namespace can be read ({', '.join(closed)}). {_BIND}")
-        self.offers, self.unreadable = offers, frozenset(closed)
+        self.around = around
 
-    async def _may_read(self, namespace: str, kinds: Iterable[Kind]) -> bool:
-        for kind in kinds:
-            try:
-                await self.api.peek(kind, namespace)
-            except ForbiddenError as error:
-                log.error("namespace %s is left out: %s. %s", namespace, say(error), _BIND)
-                return False
-        return True
+    def _needs_others(self, around: Surroundings) -> bool:
+        """In named namespaces kopf finds out once what there is; else it sees kinds come and go by itself."""
+        if self.namespaces:
+            return around != self.around
+        return around.may_read_workloads != self.around.may_read_workloads
 
     async def first_resync(self) -> None:
         """List everything, as soon as the API server answers: it may have started just now, as its CRDs may."""
@@ -114,7 +103,7 @@ class Watches:
             await asyncio.sleep(seconds)
             try:
                 await self.resync()
-            except (TimeoutError, ApiException, OSError):
+            except (ApiException, *UNREACHABLE):
                 log.exception("resync failed; the next follows in %.0f s", seconds)
 
     async def _listed(self, kind: Kind) -> Listing:
@@ -134,7 +123,7 @@ def make_registry(watches: Watches) -> kopf.OperatorRegistry:
     """One handler per watched kind."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_log_in)
-    for kind in WATCHED:
+    for kind in filter(watches.around.may_watch, WATCHED):
         watch = kopf.on.event(
             group=kind.group, version=kind.version, plural=kind.plural, registry=registry, id=kind.plural
         )

@@ -239,7 +239,7 @@ def test_what_the_cluster_lacks_is_said_until_it_is_installed(bare_server: ApiSe
     apply_crd(kubectl, crds["rayjobs"])
     with operating(bare_server.kubeconfig, *options(namespace), log=log) as operator:
         said = await_condition(kubectl, namespace, "queued", "QuotaReserved", "False/KueueMissing")
-        assert "Install it, or take the label away" in said
+        assert "Install Kueue 0.15 or newer, or take the label away" in said
         await_condition(kubectl, namespace, "free", "QuotaReserved", "True/NotManaged")
         for path in source("kueue-crds").iterdir():
             kubectl("apply", "--server-side", "-f", path)

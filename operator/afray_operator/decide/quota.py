@@ -12,6 +12,13 @@ from afray_operator.observed.facts import Fact, RayJobSeen, WorkloadSeen
 
 _TOO_BIG: Final = ("maximum capacity", "ExceedsMaxQuota")
 _NO_QUEUE: Final = ("doesn't exist", "terminating or missing")
+_INSTALL_KUEUE: Final = (
+    "Kueue is not installed, or serves no v1beta2 Workloads. Install Kueue 0.15 or newer, or take the label away."
+)
+_UNREADABLE: Final = (
+    "Why, Kueue's Workload says (kubectl describe workloads), which the operator may not read: grant it get, list and "
+    "watch of workloads.kueue.x-k8s.io."
+)
 
 
 def quota(context: Context, status: JobStatus) -> Judgement:
@@ -35,8 +42,9 @@ def _waiting(context: Context, status: JobStatus, found: RayJobSeen) -> Judgemen
             "job with kueue.x-k8s.io/queue-name, or set suspend: false on the RayJob.",
         )
     if not context.seen.offers.kueue:
-        said = f"Queue {found.queue} is asked for, and Kueue is not installed. Install it, or take the label away."
-        return fails(Reason.kueue_missing, said)
+        return fails(Reason.kueue_missing, f"Queue {found.queue} is asked for, and {_INSTALL_KUEUE}")
+    if not context.seen.offers.kueue_readable and not _was_evicted(status, None):
+        return fails(Reason.queued, f"The job waits in queue {found.queue}. {_UNREADABLE}")
     return _in_queue(status, found, workload)
 
 

@@ -136,6 +136,8 @@ class Offers:
 
     ray_job: bool
     kueue: bool
+    kueue_readable: bool = True
+    """Whether this operator may read what Kueue says of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,8 +82,24 @@ def test_a_queue_without_kueue_is_said_and_nothing_runs_past_it() -> None:
     world = World.of(queue=True, offers=Offers(ray_job=True, kueue=False))
     world.settle()
     assert world.stands("QuotaReserved") == "False/KueueMissing"
+    said = world.condition("QuotaReserved")[2]
+    assert "Kueue is not installed, or serves no v1beta2 Workloads. Install Kueue 0.15 or newer" in said
     assert world.ray_job()["spec"]["suspend"] is True
     assert world.status["reason"] == "KueueMissing"
+
+
+def test_a_job_whose_workload_may_not_be_read_says_so_and_runs_when_it_is_admitted() -> None:
+    world = World.of(queue=True, offers=Offers(ray_job=True, kueue=True, kueue_readable=False))
+    world.settle()
+    assert world.stands("QuotaReserved") == "False/Queued"
+    assert "which the operator may not read: grant it get, list and watch" in world.condition("QuotaReserved")[2]
+    world.ray_job()["spec"]["suspend"] = False
+    world.settle()
+    assert world.stands("QuotaReserved") == "True/Admitted"
+    world.evicts()
+    world.objects["workloads"].clear()
+    world.settle()
+    assert world.stands("QuotaReserved") == "False/Preempted"
 
 
 def test_a_job_without_a_queue_that_kueue_suspends_all_the_same_says_how_to_go_on() -> None:
