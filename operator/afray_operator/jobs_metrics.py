@@ -16,19 +16,25 @@ def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     """One family per gauge. `queue` is Kueue's queue name, else empty."""
     phases: Counter[tuple[str, str, str]] = Counter()
     phase = GaugeMetricFamily(
-        "afray_job_phase", "1 for the job's phase.", labels=["namespace", "name", "queue", "phase"]
+        "afray_job_phase", "1, with the phase of the job.", labels=["namespace", "name", "queue", "phase"]
     )
     ratio = GaugeMetricFamily(
-        "afray_job_progress_ratio", "Done share of the present stage.", labels=["namespace", "name", "queue", "stage"]
+        "afray_job_progress_ratio",
+        "Done share of what the driver does, 0 to 1; `stage` is its own word for it.",
+        labels=["namespace", "name", "queue", "stage"],
     )
     beat = GaugeMetricFamily(
-        "afray_job_heartbeat_timestamp_seconds", "Last sign of the driver.", labels=["namespace", "name", "queue"]
+        "afray_job_heartbeat_timestamp_seconds", "When the driver last spoke.", labels=["namespace", "name", "queue"]
     )
     attempt = GaugeMetricFamily(
-        "afray_job_attempt", "Number of the present attempt.", labels=["namespace", "name", "queue"]
+        "afray_job_attempt",
+        "Number of the current attempt; each stage counts anew.",
+        labels=["namespace", "name", "queue"],
     )
     failures = GaugeMetricFamily(
-        "afray_job_failures", "Failed attempts of the present stage that count.", labels=["namespace", "name", "queue"]
+        "afray_job_failures",
+        "Attempts of the stage that failed, against policy.backoffLimit.",
+        labels=["namespace", "name", "queue"],
     )
     for job in jobs:
         metadata, status = block(job, "metadata"), block(job, "status")
@@ -45,7 +51,7 @@ def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
 
 
 def _counted(phases: Mapping[tuple[str, str, str], int]) -> Metric:
-    family = GaugeMetricFamily("afray_jobs", "SelectionJobs by phase.", labels=["namespace", "queue", "phase"])
+    family = GaugeMetricFamily("afray_jobs", "Number of SelectionJobs.", labels=["namespace", "queue", "phase"])
     for labels, number in sorted(phases.items()):
         family.add_metric(list(labels), number)
     return family

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
+from prometheus_client import disable_created_metrics
 
 from afray import __version__
 from afray_operator import logs
@@ -99,6 +100,8 @@ def _first_cause(error: BaseException) -> str:
 def main() -> None:
     """Entry point of the command."""
     sys.setrecursionlimit(DEEPEST_JSON)
+    # A second series beside each of every counter and histogram, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # it is not annotated
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(_run)
     app()

@@ -25,15 +25,20 @@ class OperatorMetrics:
     def __init__(self, watches: Watches, is_leader: Callable[[], bool]) -> None:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
-            "afray_operator_reconcile", "Reconciles by result.", ["result"], registry=self.registry
+            "afray_operator_reconcile", "Looks at a job; `result` is done or error.", ["result"], registry=self.registry
         )
         self.reconcile_seconds = Histogram(
-            "afray_operator_reconcile_duration_seconds", "Time of one reconcile.", registry=self.registry
+            "afray_operator_reconcile_duration_seconds",
+            "Time of one such look, until nothing more is to be done.",
+            registry=self.registry,
         )
         self.writes = Counter(
-            "afray_operator_api_writes", "Writes to the API server.", ["kind", "verb"], registry=self.registry
+            "afray_operator_api_writes",
+            "Writes to the API server, dry runs and the Lease aside.",
+            ["kind", "verb"],
+            registry=self.registry,
         )
-        info = Gauge("afray_operator_info", "Version of the operator.", ["version"], registry=self.registry)
+        info = Gauge("afray_operator_info", "1, with the version of the operator.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
         self._job_times = JobTimes(self.registry)
         self.registry.register(_Live(watches, is_leader))
@@ -64,14 +69,16 @@ class _Live(Collector):
     def collect(self) -> Iterator[Metric]:
         watches = self._watches
         depth, leads = float(watches.queue.depth), float(self._is_leader())
-        yield GaugeMetricFamily("afray_operator_queue_depth", "Jobs that wait for a reconcile.", value=depth)
-        yield GaugeMetricFamily("afray_operator_leader", "1 while this process leads.", value=leads)
+        yield GaugeMetricFamily("afray_operator_queue_depth", "Jobs that are due for a look.", value=depth)
+        yield GaugeMetricFamily("afray_operator_leader", "1 while this process holds the Lease, else 0.", value=leads)
         yield GaugeMetricFamily(
-            "afray_operator_resync_timestamp_seconds", "When everything was last listed.", value=watches.resynced_at
+            "afray_operator_resync_timestamp_seconds",
+            "When everything was last listed; 0 for never.",
+            value=watches.resynced_at,
         )
         events = GaugeMetricFamily(
             "afray_operator_watch_last_event_timestamp_seconds",
-            "When a watch last told something.",
+            "When the watch of a kind last told something.",
             labels=["resource"],
         )
         for kind, moment in watches.told_at.items():

@@ -1,0 +1,121 @@
+"""The operator's metrics: those of the docs, counted once, and none outlives its job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from afray_operator.cache import Cache
+from afray_operator.decide import decide
+from afray_operator.kinds import EVENT, POD, SELECTION_JOB
+from afray_operator.metrics import OperatorMetrics
+from afray_operator.observed import Observed
+from afray_operator.watching import Watches
+from afray_operator.workqueue import WorkQueue
+from helpers import kube_objects
+from helpers.kube_objects import NAME, NAMESPACE, START, Raw, moment
+from helpers.metrics_page import documented, exposed
+from helpers.operator_world import World
+from helpers.small_api import SmallApi
+
+from afray.api.conditions import Phase
+from afray.api.status import JobStatus
+
+JOB = {"namespace": NAMESPACE, "name": NAME, "queue": "team-a"}
+STATUS = {
+    "phase": "Running",
+    "attempt": {"stage": "select", "number": 2, "failures": 1},
+    "progress": {"stage": "embed", "done": 10, "total": 40, "heartbeatTime": moment(START)},
+}
+
+
+class Metrics:
+    """The metrics of an operator that knows some jobs."""
+
+    def __init__(self) -> None:
+        self.watches = Watches(api=SmallApi(), cache=Cache(), queue=WorkQueue())
+        self.leads = True
+        self.metrics = OperatorMetrics(self.watches, lambda: self.leads)
+
+    def value(self, metric: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(metric, labels)
+
+    def knows(self, name: str = NAME, **status: object) -> Raw:
+        raw = kube_objects.selection_job(labels=kube_objects.QUEUE)
+        raw["metadata"] |= {"name": name, "uid": f"uid-{name}"}
+        raw["status"] = {**STATUS, **status}
+        self.watches.saw(SELECTION_JOB, "ADDED", raw)
+        return raw
+
+
+def admitted() -> tuple[Observed, JobStatus]:
+    """A job before and after its admission."""
+    world = World.of(queue=True)
+    world.settle()
+    world.ray_job()["metadata"]["creationTimestamp"] = moment(world.now)
+    world.admits()
+    seen = world.look()
+    return seen, decide(seen, world.now).status
+
+
+def test_the_docs_list_what_is_exposed() -> None:
+    operator = Metrics()
+    operator.knows()
+    with operator.metrics.reconciling():
+        operator.metrics.writes.labels(EVENT.kind, "create").inc()
+    seen, status = admitted()
+    ended = status.model_copy(update={"phase": Phase.failed, "completion_time": START + timedelta(hours=1)})
+    operator.metrics.observe_change(seen, ended, START + timedelta(hours=1))
+    assert exposed(operator.metrics.registry.collect()) == documented()
+
+
+def test_a_job_is_told_by_its_status_and_not_at_all_when_it_is_gone() -> None:
+    operator = Metrics()
+    raw = operator.knows()
+    assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Running") == 1
+    assert operator.value("afray_job_phase", **JOB, phase="Running") == 1
+    assert operator.value("afray_job_progress_ratio", **JOB, stage="embed") == 0.25
+    assert operator.value("afray_job_heartbeat_timestamp_seconds", **JOB) == START.timestamp()
+    assert operator.value("afray_job_attempt", **JOB) == 2
+    assert operator.value("afray_job_failures", **JOB) == 1
+    operator.watches.saw(SELECTION_JOB, "DELETED", raw)
+    series = [sample for family in operator.metrics.registry.collect() for sample in family.samples]
+    assert [sample for sample in series if sample.labels.get("name") or sample.name == "afray_jobs"] == []
+
+
+def test_jobs_of_a_phase_are_counted_together() -> None:
+    operator = Metrics()
+    for name in ("a", "b"):
+        operator.knows(name)
+    operator.knows("c", phase="Succeeded")
+    assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Running") == 2
+    assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Succeeded") == 1
+
+
+@pytest.mark.parametrize("done", [41, 10**12])
+def test_a_driver_that_has_done_more_than_all_is_done(done: int) -> None:
+    operator = Metrics()
+    operator.knows(progress={"stage": "embed", "done": done, "total": 40})
+    assert operator.value("afray_job_progress_ratio", **JOB, stage="embed") == 1
+
+
+def test_a_look_that_fails_is_counted_as_an_error() -> None:
+    operator = Metrics()
+    with operator.metrics.reconciling():
+        pass
+    with pytest.raises(RuntimeError), operator.metrics.reconciling():
+        raise RuntimeError("no answer")
+    assert operator.value("afray_operator_reconcile_total", result="done") == 1
+    assert operator.value("afray_operator_reconcile_total", result="error") == 1
+    assert operator.value("afray_operator_reconcile_duration_seconds_count") == 2
+
+
+def test_who_leads_what_waits_and_when_a_watch_last_spoke() -> None:
+    operator = Metrics()
+    operator.watches.saw(POD, "ADDED", kube_objects.pod("head"))
+    assert operator.value("afray_operator_leader") == 1
+    assert operator.value("afray_operator_queue_depth") == 1
+    assert (operator.value("afray_operator_watch_last_event_timestamp_seconds", resource="pods") or 0) > 0
+    operator.leads = False
+    assert operator.value("afray_operator_leader") == 0
+    assert operator.value("afray_operator_resync_timestamp_seconds") == 0
