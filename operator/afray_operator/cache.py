@@ -68,7 +68,7 @@ class Cache:
         if key is None:
             return None
         metadata = raw["metadata"]
-        held = self._objects[kind, key].get(metadata["name"])
+        held = self.named(kind, key, metadata["name"])
         is_late = held is not None and held["metadata"]["uid"] == metadata["uid"] and _version(held) > _version(raw)
         if not is_late and metadata["uid"] not in self._gone:
             self._objects[kind, key][metadata["name"]] = _trimmed(kind, raw)
@@ -82,7 +82,7 @@ class Cache:
         if key is None:
             return None
         metadata = raw["metadata"]
-        held = self._objects[kind, key].get(metadata["name"])
+        held = self.named(kind, key, metadata["name"])
         self._remember_gone(metadata["uid"])
         if held is not None and held["metadata"]["uid"] == metadata["uid"]:
             self._remove(kind, key, metadata["name"])

@@ -66,6 +66,15 @@ def test_a_late_deletion_does_not_hide_the_new_object_of_that_name() -> None:
     assert [raw["metadata"]["uid"] for raw in cache.objects(RAY_JOB, WELDS)] == ["new"]
 
 
+def test_objects_that_come_and_go_leave_nothing_behind() -> None:
+    cache = Cache()
+    cache.put(RAY_JOB, make("welds-s1", uid="one"))
+    cache.drop(RAY_JOB, make("welds-s1", uid="one"))
+    cache.drop(RAY_JOB, make("welds-s2", uid="never seen"))
+    cache.put(RAY_JOB, make("welds-s1", uid="one"))
+    assert cache._objects == {}
+
+
 def test_a_listing_drops_what_it_lacks_and_names_the_jobs_concerned() -> None:
     cache = Cache()
     cache.put(SELECTION_JOB, make("welds"))
