@@ -72,13 +72,27 @@ def is_lost(context: Context, status: JobStatus) -> bool:
 
 def driver_word(context: Context, status: JobStatus) -> ProgressPayload | None:
     """What the current attempt's own driver says; older attempts, stages and epochs are not listened to."""
+    payload = _of_this_attempt(context, status)
+    return payload if payload is not None and payload.epoch >= newest_epoch(status) else None
+
+
+def outdated_word(context: Context, status: JobStatus) -> ProgressPayload | None:
+    """What is not listened to, though it is of the current attempt: a newer epoch has spoken."""
+    payload = _of_this_attempt(context, status)
+    return payload if payload is not None and payload.epoch < newest_epoch(status) else None
+
+
+def _of_this_attempt(context: Context, status: JobStatus) -> ProgressPayload | None:
     payload, attempt = context.seen.progress.payload, status.attempt
     if payload is None or attempt is None or (payload.attempt, payload.task) != (attempt.number, attempt.stage):
         return None
-    recorded = status.progress
-    if recorded is not None and recorded.attempt == attempt.number and payload.epoch < recorded.epoch:
-        return None
     return payload
+
+
+def newest_epoch(status: JobStatus) -> int:
+    """The highest epoch that spoke for the current attempt."""
+    recorded, attempt = status.progress, status.attempt
+    return recorded.epoch if recorded and attempt and recorded.attempt == attempt.number else 0
 
 
 def lingering_pods(context: Context, *, of: AttemptStatus | None = None) -> tuple[PodSeen, ...]:

@@ -7,10 +7,12 @@ from typing import Final
 
 from afray.api.status import JobStatus, ProgressStatus
 from afray.contract.progress import ProgressPayload
-from afray_operator.decide.context import Context, driver_word, later
+from afray_operator.decide.context import Context, current_ray_job, driver_word, later
 
 SELDOM: Final = timedelta(seconds=30)
 """Between two writes of progress that is not a new stage."""
+OFTEN: Final = timedelta(seconds=2)
+"""Between two writes of any: whoever patches the ConfigMap without end shall not cost a write each time."""
 
 
 def has_moved(status: JobStatus, payload: ProgressPayload) -> bool:
@@ -30,10 +32,19 @@ def record_progress(context: Context, status: JobStatus) -> JobStatus:
     """Take over what the current driver says, if it is time to."""
     payload = driver_word(context, status)
     if payload is None:
-        return status
+        return _believe_anew(context, status)
     due = progress_due(context, status)
     is_due = due is not None and due <= context.now
     return later(status, progress=_progress(context, status, payload)) if is_due else status
+
+
+def _believe_anew(context: Context, status: JobStatus) -> JobStatus:
+    """Forget the epoch once the ConfigMap is deleted: that is how people get rid of one that no driver ever had."""
+    recorded = status.progress
+    is_deleted = not context.seen.progress.exists and current_ray_job(context, status) is not None
+    if not is_deleted or recorded is None or not recorded.epoch:
+        return status
+    return later(status, progress=recorded.model_copy(update={"epoch": 0}))
 
 
 def progress_due(context: Context, status: JobStatus) -> datetime | None:
@@ -41,12 +52,13 @@ def progress_due(context: Context, status: JobStatus) -> datetime | None:
     payload, recorded = driver_word(context, status), status.progress
     if payload is None:
         return None
-    if recorded is None or _is_elsewhere(recorded, payload):
+    if recorded is None:
         return context.now
     said = _progress(context, status, payload)
     if said.model_copy(update={"recorded_at": recorded.recorded_at}) == recorded:
         return None
-    return context.now if recorded.recorded_at > context.now else recorded.recorded_at + SELDOM
+    pause = OFTEN if _is_elsewhere(recorded, payload) else SELDOM
+    return context.now if recorded.recorded_at > context.now else recorded.recorded_at + pause
 
 
 def _progress(context: Context, status: JobStatus, payload: ProgressPayload) -> ProgressStatus:

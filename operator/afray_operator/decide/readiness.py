@@ -5,8 +5,16 @@ from __future__ import annotations
 from afray import __version__
 from afray.api.conditions import Reason
 from afray.api.status import JobStatus
+from afray.contract.names import progress_name
 from afray_operator.decide.acts import in_the_way, wants_ray_job
-from afray_operator.decide.context import Context, current_ray_job, driver_word, name_is_taken
+from afray_operator.decide.context import (
+    Context,
+    current_ray_job,
+    driver_word,
+    name_is_taken,
+    newest_epoch,
+    outdated_word,
+)
 from afray_operator.decide.messages import Judgement, fails, holds, unknown
 from afray_operator.decide.troubles import own_cluster, own_pods, worst_trouble
 from afray_operator.observed.facts import RayClusterSeen, RayJobSeen
@@ -65,12 +73,17 @@ def progress_of_work(context: Context, status: JobStatus) -> Judgement:
     if found is None or attempt is None or attempt.started_time is None:
         waits = found is not None and found.is_suspended
         return fails(Reason.queued if waits else Reason.not_started, "The driver is not started yet.")
-    if context.seen.progress.refused:
-        said = f"{UNREADABLE} ({context.seen.progress.refused}). Nobody but the driver should write it."
-        return unknown(Reason.progress_unreadable, said)
+    if refused := context.seen.progress.refused or _outdated(context, status):
+        remedy = f"Nobody but the driver should write it: delete ConfigMap {progress_name(context.seen.owner.name)}, "
+        return unknown(Reason.progress_unreadable, f"{UNREADABLE} ({refused}). {remedy}and it is made anew.")
     if (payload := driver_word(context, status)) is None or status.progress is None:
         return unknown(Reason.no_heartbeat_yet, "The driver has not spoken yet.")
     return holds(Reason.heartbeat, _version_note(payload.afray_version))
+
+
+def _outdated(context: Context, status: JobStatus) -> str:
+    payload = outdated_word(context, status)
+    return f"epoch {payload.epoch} is older than {newest_epoch(status)}, seen before" if payload is not None else ""
 
 
 def _version_note(version: str) -> str:

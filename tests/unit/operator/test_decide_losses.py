@@ -106,6 +106,7 @@ def test_while_kuberay_is_down_a_driver_that_speaks_goes_on() -> None:
 
 def test_while_kuberay_is_down_a_result_is_taken_after_a_while_and_the_ray_job_deleted() -> None:
     world = World.running()
+    world.passes(2)
     world.speaks(stage="report", result=RESULT)
     world.settle()
     assert world.stands("Complete") == ""

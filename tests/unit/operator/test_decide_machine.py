@@ -233,7 +233,7 @@ class OperatorMachine(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(
-            [*sorted(JUNK), "RayJob", "finished RayJob", "progress", "pod", "node", "name", "quota", "no quota"]
+            [*sorted(JUNK), "epoch", "RayJob", "finished RayJob", "progress", "pod", "node", "name", "quota", "no quota"]
         )
     )
     def vandal(self, what: str) -> None:
@@ -243,6 +243,9 @@ class OperatorMachine(RuleBasedStateMachine):
                 self.delete_ray_job(finished=what != "RayJob")
             case "progress":
                 self.world.objects["config_maps"].pop(PROGRESS, None)
+            case "epoch":
+                if self.current() is not None:
+                    self.world.speaks(epoch=2**53)
             case "pod" | "node":
                 self.lose_pod(is_lost_node=what == "node")
             case "name":

@@ -115,7 +115,7 @@ def test_progress_is_summed_up_in_a_column(stage: str, done: int, total: int | N
     assert len(summary) <= 64
 
 
-def test_progress_is_written_at_most_every_thirty_seconds_but_a_new_stage_at_once() -> None:
+def test_progress_is_written_at_most_every_thirty_seconds_but_a_new_stage_within_two() -> None:
     world = World.running()
     patches = world.patches
     for second in range(1, 30):
@@ -130,8 +130,21 @@ def test_progress_is_written_at_most_every_thirty_seconds_but_a_new_stage_at_onc
     assert world.status["progress"]["done"] == 39
     world.passes(1)
     world.speaks(stage="core", done=0)
+    waiting = world.settle()
+    assert waiting.wake_at == world.now + seconds(1)
+    world.passes(1)
     world.settle()
     assert world.status["progress"]["summary"] == "core 0/100"
+
+
+def test_whoever_names_a_new_stage_all_the_time_costs_a_write_every_two_seconds() -> None:
+    world = World.running()
+    patches = world.patches
+    for number in range(200):
+        world.passes(0.1)
+        world.speaks(stage=f"stage {number}", step=f"step {number}", epoch=number + 2)
+        world.settle()
+    assert world.patches - patches == 10
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
@@ -177,6 +190,31 @@ def test_progress_that_nobody_can_read_is_said_and_harms_nobody(text: str) -> No
     world.passes(60)
     world.settle()
     assert world.stands("Progressing") == "True/Heartbeat"
+
+
+def test_a_forged_epoch_is_said_to_be_one_and_the_driver_is_believed_again_once_its_config_map_is_deleted() -> None:
+    world = World.running()
+    world.passes(2)
+    world.speaks(epoch=2**53)
+    world.settle()
+    world.passes(30)
+    world.speaks(epoch=1, done=50)
+    world.settle()
+    status, reason, message = world.condition("Progressing")
+    assert (status, reason) == ("Unknown", "ProgressUnreadable")
+    assert f"epoch 1 is older than {2**53}, seen before" in message
+    assert "delete ConfigMap weld-pilot-progress, and it is made anew" in message
+    assert world.told[-1] == "ProgressUnreadable"
+    del world.objects["config_maps"]["weld-pilot-progress"]
+    world.settle()
+    assert world.attempt["failures"] == 0
+    world.passes(30)
+    world.speaks(epoch=1, done=60)
+    world.settle()
+    assert world.stands("Progressing") == "True/Heartbeat"
+    assert world.status["progress"]["done"] == 60
+    world.succeeds(epoch=1, result=RESULT)
+    assert world.stands("Complete") == "True/Succeeded"
 
 
 def test_a_payload_of_another_version_is_a_permanent_error_with_the_next_step() -> None:
