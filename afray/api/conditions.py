@@ -80,6 +80,7 @@ class Reason(StrEnum):
     dry_run_rejected = "DryRunRejected"
     ray_api_missing = "RayAPIMissing"
     not_permitted = "NotPermitted"
+    not_answered = "NotAnswered"
     # QuotaReserved
     admitted = "Admitted"
     not_managed = "NotManaged"

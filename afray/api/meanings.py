@@ -59,7 +59,7 @@ _PODS: Final[Mapping[Reason, Meaning]] = {
     ),
     Reason.creation_refused: Meaning(
         "The API server does not let the operator, or KubeRay, create what the attempt needs; its sentence follows.",
-        "Raise the ResourceQuota, grant the right, or correct the policy it names; it is tried again every minute.",
+        "Raise the ResourceQuota, grant the right, or correct the policy it names; it is tried again within a minute.",
     ),
 }
 """Of ClusterReady; and of Failed, where nothing of it was mended until the start deadline."""
@@ -86,6 +86,14 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         (_NO, Reason.not_permitted): Meaning(
             "The operator lacks a right in this namespace; the message says which.",
             "Add the namespace to the chart's `watchNamespaces`, or bind the operator's role there.",
+        ),
+        (_NO, Reason.name_taken): Meaning(
+            "The ConfigMap `NAME-templates`, in which accepted pod templates are kept, exists and is not this job's.",
+            "Delete or rename it. One that a deleted job of the same name left goes by itself.",
+        ),
+        (_UNKNOWN, Reason.not_answered): Meaning(
+            "The API server, or a webhook that it asks, is down or overrun; its own sentence follows.",
+            "If it stays so: see that the webhook it names runs. It is asked again every 10 seconds.",
         ),
     },
     ConditionType.quota_reserved: {
@@ -126,7 +134,7 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         ),
         **{(_NO, reason): meaning for reason, meaning in _PODS.items()},
         (_NO, Reason.name_taken): Meaning(
-            "A RayJob of the name that the attempt needs exists, and is not this job's.",
+            "A RayJob, ConfigMap or account of the name that the attempt needs exists, and is not this job's.",
             "Delete or rename it. One that a deleted job of the same name left goes by itself.",
         ),
         (_NO, Reason.queued): Meaning("Without quota there are no pods."),

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from afray_operator.api import Api, ConflictError, Raw, say
+from afray_operator import refusing
+from afray_operator.api import Api, ConflictError, say
 from afray_operator.cache import Cache, JobKey
 from afray_operator.decide.actions import (
     Action,
@@ -27,14 +27,10 @@ from afray_operator.decide.actions import (
 )
 from afray_operator.kinds import CONFIG_MAP, RAY_JOB, ROLE, ROLE_BINDING, SELECTION_JOB, SERVICE_ACCOUNT, Kind
 from afray_operator.leader import Leadership
+from afray_operator.manifests.merging import Manifest
 from afray_operator.metrics import OperatorMetrics
-from afray_operator.observed import DryRun, Memory, Refusal
-
-_FINAL: Final = frozenset(
-    {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY,
-     HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
-)  # fmt: skip
-"""Answers that trying again at once will not change; all others are raised, and the job waits its turn."""
+from afray_operator.observed import DryRun, Hindrance, Memory, Refusal
+from afray_operator.observed.json_access import block, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +43,9 @@ class Actor:
     metrics: OperatorMetrics
 
     async def perform(self, action: Action, key: JobKey, memory: Memory) -> Memory:
-        """Do one thing; returns what is known after it.
+        """Do one thing; returns what is known after it, a refusal included.
 
-        Raises LostLease, and the client's errors where another try may help.
+        Raises LostLease, and the client's errors where no answer came, or one that says nothing of the object.
         """
         match action:
             case AskDryRun(manifest=manifest, digest=digest):
@@ -57,15 +53,15 @@ class Actor:
             case ReadRayJob(name=name):
                 return await self._read(key, name, memory)
             case CreateRayJob(manifest=manifest):
-                return await self._create(RAY_JOB, manifest, key, memory)
+                return await self._make(RAY_JOB, manifest, key, memory)
             case EnsureConfigMap(manifest=manifest):
-                return await self._ensure_config_map(manifest, key, memory)
+                return await self._make(CONFIG_MAP, manifest, key, memory)
             case EnsureAccount(manifest=manifest):
-                return await self._create(SERVICE_ACCOUNT, manifest, key, memory)
+                return await self._make(SERVICE_ACCOUNT, manifest, key, memory)
             case EnsureRole(manifest=manifest):
-                return await self._create(ROLE, manifest, key, memory)
+                return await self._make(ROLE, manifest, key, memory)
             case EnsureRoleBinding(manifest=manifest):
-                return await self._create(ROLE_BINDING, manifest, key, memory)
+                return await self._make(ROLE_BINDING, manifest, key, memory)
             case DeleteRayJob(name=name, uid=uid):
                 return await self._delete(RAY_JOB, key, name, uid, memory)
             case DeleteJob(name=name, uid=uid):
@@ -92,41 +88,52 @@ class Actor:
         try:
             await self.api.create(RAY_JOB, manifest, dry_run=True)
         except ApiException as error:
-            if error.status not in _FINAL:
-                raise
-            is_forbidden = error.status == HTTPStatus.FORBIDDEN
-            return DryRun(digest=digest, at=asked, is_accepted=False, is_forbidden=is_forbidden, message=say(error))
-        return DryRun(digest=digest, at=asked, is_accepted=True)
+            hindrance = refusing.hindrance_in(error)
+            return DryRun(digest=digest, at=asked, hindrance=hindrance, message=say(error))
+        return DryRun(digest=digest, at=asked)
 
     async def _read(self, key: JobKey, name: str, memory: Memory) -> Memory:
         if await self.refresh(RAY_JOB, key, name):
             return memory
         return replace(memory, missing=memory.missing | {name})
 
-    async def _create(self, kind: Kind, manifest: Mapping[str, Any], key: JobKey, memory: Memory) -> Memory:
-        """What is there already counts as created; whose it is, the next look sees."""
-        name = manifest["metadata"]["name"]
+    async def _make(self, kind: Kind, manifest: Manifest, key: JobKey, memory: Memory) -> Memory:
+        """Have the object there. One that is there already will do, if it is this job's."""
+        name = _name(manifest)
+        try:
+            hindrance, message = await self._ensure(kind, manifest, key), ""
+        except ApiException as error:
+            hindrance, message = refusing.hindrance_in(error), say(error)
+        if hindrance is None:
+            return _repaired(memory, kind, name)
+        message = message or refusing.WORDS[hindrance]
+        refused = Refusal(kind=kind.kind, name=name, message=message, at=datetime.now(UTC), hindrance=hindrance)
+        return replace(memory, refusal=refused)
+
+    async def _ensure(self, kind: Kind, manifest: Manifest, key: JobKey) -> Hindrance | None:
         self._about_to_write(kind, "create")
         try:
             self.cache.put(kind, await self.api.create(kind, manifest), key)
         except ConflictError:
-            await self.refresh(kind, key, name)
-        except ApiException as error:
-            if error.status not in _FINAL:
-                raise
-            refusal = Refusal(kind=kind.kind, name=name, message=say(error), at=datetime.now(UTC))
-            return replace(memory, refusal=refusal)
-        return _repaired(memory, kind, name)
+            return await self._take_over(kind, manifest, key)
+        return None
 
-    async def _ensure_config_map(self, manifest: Mapping[str, Any], key: JobKey, memory: Memory) -> Memory:
-        memory = await self._create(CONFIG_MAP, manifest, key, memory)
-        held = self.cache.named(CONFIG_MAP, key, manifest["metadata"]["name"])
-        if held is None or not (wanted := manifest.get("data")) or held.get("data") == wanted:
-            return memory
-        patch = {"metadata": {"ownerReferences": manifest["metadata"]["ownerReferences"]}, "data": wanted}
-        self._about_to_write(CONFIG_MAP, "patch")
-        self.cache.put(CONFIG_MAP, await self.api.merge_patch(CONFIG_MAP, key.namespace, _name(held), patch), key)
-        return memory
+    async def _take_over(self, kind: Kind, manifest: Manifest, key: JobKey) -> Hindrance | None:
+        """What has the name, if it is ours. Nothing of somebody else's is written, nor kept as if it were the job's."""
+        name = _name(manifest)
+        if kind == RAY_JOB:  # whose it is, the next look sees
+            await self.refresh(kind, key, name)
+            return None
+        found = await self.api.get(kind, key.namespace, name)
+        if found is None:  # it went in between
+            return Hindrance.leaving
+        if (hindrance := refusing.whose(found, manifest)) is not None:
+            return hindrance
+        if (wanted := manifest.get("data")) and found.get("data") != wanted:
+            self._about_to_write(kind, "patch")
+            found = await self.api.merge_patch(kind, key.namespace, name, {"data": wanted})
+        self.cache.put(kind, found, key)
+        return None
 
     async def _delete(self, kind: Kind, key: JobKey, name: str, uid: str, memory: Memory) -> Memory:
         self._about_to_write(kind, "delete")
@@ -146,5 +153,5 @@ def _repaired(memory: Memory, kind: Kind, name: str) -> Memory:
     return replace(memory, refusal=None) if is_over else memory
 
 
-def _name(raw: Raw) -> str:
-    return str(raw["metadata"]["name"])
+def _name(manifest: Manifest) -> str:
+    return text(block(manifest, "metadata"), "name")

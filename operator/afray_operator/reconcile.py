@@ -18,6 +18,7 @@ from afray_operator.decide.patching import status_patch
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD
 from afray_operator.metrics import OperatorMetrics
 from afray_operator.observed import Memory, Observed, RawObjects, observe
+from afray_operator.observed.json_access import texts
 from afray_operator.telling import Teller
 from afray_operator.watching import Watches
 
@@ -45,6 +46,8 @@ class Reconciler:
                 if raw is None:
                     del self._memories[key]
                     return
+                if self._memories[key].uid != (uid := raw["metadata"]["uid"]):
+                    self._memories[key] = Memory(uid=uid)
                 decision = await self._look(key, raw)
                 if decision is not None:
                     self._sleep_until(key, decision.wake_at)
@@ -97,9 +100,9 @@ class Reconciler:
         return bool(patch)
 
     async def _check_foreign(self, key: JobKey) -> None:
-        """A RayJob without our label is in no watch of ours, but has a name that we need."""
+        """A RayJob that is not labelled as this job's has a name that we need, and no watch tells us when it goes."""
         for raw in self._watches.cache.objects(RAY_JOB, key):
-            if JOB_LABEL not in (raw["metadata"].get("labels") or {}):
+            if texts(raw["metadata"], "labels").get(JOB_LABEL) != key.name:
                 await self._actor.refresh(RAY_JOB, key, raw["metadata"]["name"])
 
     def _sleep_until(self, key: JobKey, wake_at: datetime | None) -> None:

@@ -23,7 +23,7 @@ from afray_operator.decide.actions import (
     ReadRayJob,
 )
 from afray_operator.decide.patching import status_patch
-from afray_operator.observed import DryRun, Memory, Observed, Offers, RawObjects, Refusal, observe
+from afray_operator.observed import DryRun, Hindrance, Memory, Observed, Offers, RawObjects, Refusal, observe
 from helpers import kube_objects
 from helpers.kube_objects import NAME, START, UID, Raw, moment, seconds
 
@@ -76,6 +76,8 @@ class World:
     refuses_dry_run: str = ""
     refuses: dict[str, str] = field(default_factory=dict)
     """What the API server says to the creation of a kind."""
+    hindrance: Hindrance = Hindrance.rules
+    """Why it refuses."""
     is_prompt: bool = True
     """Whether watches tell everything at once."""
     explains: bool = True
@@ -158,7 +160,7 @@ class World:
         match action:
             case AskDryRun(digest=digest):
                 said = self.refuses_dry_run
-                answer = DryRun(digest=digest, at=self.now, is_accepted=not said, message=said)
+                answer = DryRun(digest=digest, at=self.now, hindrance=self.hindrance if said else None, message=said)
                 self.remember(dry_run=answer)
             case ReadRayJob(name=name):
                 if name in self.objects["ray_jobs"]:
@@ -182,7 +184,9 @@ class World:
 
     def create(self, kind: str, said: str, name: str, manifest: Mapping[str, Any]) -> None:
         if said in self.refuses:
-            self.remember(refusal=Refusal(kind=said, name=name, message=self.refuses[said], at=self.now))
+            self.remember(
+                refusal=Refusal(kind=said, name=name, message=self.refuses[said], at=self.now, hindrance=self.hindrance)
+            )
             return
         self.written()
         made: Raw = copy.deepcopy(dict(manifest))

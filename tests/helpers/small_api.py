@@ -6,14 +6,22 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from afray_operator.api import Api, ConflictError, ForbiddenError, Listing, Raw
+from afray_operator.api import Api, ConflictError, Listing, Raw
 from afray_operator.kinds import WATCHED, Kind
+from helpers.operator_world import merge_patch
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.dynamic.exceptions import api_exception
 
 
-def forbidden(said: str) -> ForbiddenError:
+def refused(status: int, said: str) -> Exception:
+    """An answer that is none, with the server's sentence."""
+    error: Exception = api_exception(ApiException(status=status, reason="No", body=json.dumps({"message": said})))
+    return error
+
+
+def forbidden(said: str) -> Exception:
     """The answer to what one may not do."""
-    return ForbiddenError(ApiException(status=403, reason="Forbidden", body=json.dumps({"message": said})))
+    return refused(403, said)
 
 
 class SmallApi(Api):
@@ -48,10 +56,21 @@ class SmallApi(Api):
         self._ask("create", kind, namespace)
         if (kind, namespace, name) in self.objects:
             raise ConflictError(ApiException(status=409))
-        return self.objects.setdefault((kind, namespace, name), dict(body))
+        made = {**body, "metadata": {**body["metadata"], "uid": f"uid-{len(self.objects)}-of-{name}"}}
+        if not dry_run:
+            self.objects[kind, namespace, name] = made
+        return made
 
     async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Raw:
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         self._ask("update", kind, namespace)
         self.objects[kind, namespace, name] = dict(body)
         return dict(body)
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Raw:
+        self._ask("patch", kind, namespace)
+        self.objects[kind, namespace, name] = merge_patch(self.objects[kind, namespace, name], patch)
+        return self.objects[kind, namespace, name]
+
+    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Raw, resource_version: str) -> Raw:
+        return await self.merge_patch(kind, namespace, name, {"status": status})

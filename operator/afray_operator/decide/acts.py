@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from afray.api.stages import Stage
 from afray.api.status import AttemptStatus, JobStatus
@@ -35,9 +34,6 @@ from afray_operator.decide.stages import awaits_labels
 from afray_operator.manifests import supporting
 from afray_operator.manifests.rayjobs import Attempt, account, ray_job
 from afray_operator.observed.facts import Observed, RayJobSeen
-
-TRY_AGAIN: Final = timedelta(seconds=60)
-"""After the API server refused to create something."""
 
 
 def acts(context: Context, status: JobStatus) -> tuple[Action, ...]:
@@ -127,4 +123,4 @@ def in_the_way(context: Context, status: JobStatus) -> str:
 
 def _was_refused(seen: Observed, now: datetime) -> bool:
     """Whether a creation was refused so lately that it is not worth another try."""
-    return seen.refusal is not None and abs(now - seen.refusal.at) < TRY_AGAIN
+    return seen.refusal is not None and seen.refusal.is_fresh(now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from afray.api.conditions import Reason
@@ -16,15 +16,14 @@ from afray.api.job import SelectionJob
 from afray.api.stages import Stage
 from afray.api.status import JobStatus
 from afray_operator.decide.actions import Action, AskDryRun, EnsureConfigMap
-from afray_operator.decide.messages import Judgement, fails, holds
+from afray_operator.decide.messages import Judgement, fails, holds, unknown
 from afray_operator.manifests.merging import Manifest
 from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
 from afray_operator.manifests.supporting import templates_config_map, templates_name
 from afray_operator.manifests.templates import Templates, templates_digest, templates_of, with_templates
-from afray_operator.observed.facts import DryRun, Observed
+from afray_operator.observed.facts import Observed
+from afray_operator.observed.refusals import DryRun, Hindrance, Refusal
 
-ASK_AGAIN: Final = timedelta(minutes=5)
-"""After a refusal: quotas, policies and rights change without any sign."""
 _INSTALL_KUBERAY: Final = "Install KubeRay 1.5 or newer; the job is taken on within minutes then."
 
 
@@ -58,10 +57,10 @@ def admit(seen: Observed, job: SelectionJob, now: datetime) -> Admission:
     manifest = trial(seen, job)
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     answer = seen.dry_run
-    if answer is None or answer.digest != digest or (not answer.is_accepted and now >= answer.at + ASK_AGAIN):
+    if answer is None or answer.digest != digest or (answer.hindrance is not None and now >= answer.ask_again):
         return Admission(actions=(AskDryRun(manifest=manifest, digest=digest),))
-    if not answer.is_accepted:
-        return Admission(judgement=_refused(seen, answer), ask_again=answer.at + ASK_AGAIN)
+    if answer.hindrance is not None:
+        return Admission(judgement=_refused(seen, answer, answer.hindrance), ask_again=answer.ask_again)
     templates = templates_of(job)
     if (seen.templates or {}) != templates:
         return _keep(seen, templates, now)
@@ -72,10 +71,26 @@ def _keep(seen: Observed, templates: Templates, now: datetime) -> Admission:
     """Store the templates; where that is refused, say so and try again later."""
     manifest = templates_config_map(seen.owner, templates)
     refusal = seen.refusal
-    if refusal is None or refusal.name != templates_name(seen.owner.name) or now >= refusal.at + ASK_AGAIN:
+    if refusal is None or refusal.name != templates_name(seen.owner.name) or not refusal.is_fresh(now):
         return Admission(actions=(EnsureConfigMap(manifest=manifest),))
-    said = f"The operator may not write ConfigMap {refusal.name}: {refusal.message}"
-    return Admission(judgement=fails(Reason.not_permitted, said), ask_again=refusal.at + ASK_AGAIN)
+    return Admission(judgement=_not_kept(refusal), ask_again=refusal.try_again)
+
+
+def _not_kept(refusal: Refusal) -> Judgement:
+    name = f"ConfigMap {refusal.name}"
+    match refusal.hindrance:
+        case Hindrance.rights:
+            return fails(Reason.not_permitted, f"The operator may not write {name}: {refusal.message}")
+        case Hindrance.rules:
+            return fails(Reason.dry_run_rejected, f"The API server refuses {name}: {refusal.message}")
+        case Hindrance.taken | Hindrance.leaving:
+            return fails(Reason.name_taken, f"{name} {refusal.message}")
+        case Hindrance.trouble:
+            return _unanswered(f"create {name}", refusal.message)
+
+
+def _unanswered(what: str, message: str) -> Judgement:
+    return unknown(Reason.not_answered, f"The API server can not {what} now; it is tried again every 10 s: {message}")
 
 
 def trial(seen: Observed, job: SelectionJob) -> Manifest:
@@ -83,8 +98,10 @@ def trial(seen: Observed, job: SelectionJob) -> Manifest:
     return ray_job(Attempt(owner=seen.owner, job=job, labels=seen.labels, stage=Stage.select, number=0))
 
 
-def _refused(seen: Observed, answer: DryRun) -> Judgement:
-    if answer.is_forbidden:
+def _refused(seen: Observed, answer: DryRun, hindrance: Hindrance) -> Judgement:
+    if hindrance is Hindrance.trouble:
+        return _unanswered("judge the RayJob", answer.message)
+    if hindrance is Hindrance.rights:
         said = f"The operator may not create RayJobs in namespace {seen.owner.namespace}: {answer.message}"
         return fails(Reason.not_permitted, said)
     if 'unknown field "spec.' in answer.message and "emplate" not in answer.message:

@@ -18,6 +18,7 @@ from afray_operator.decide.context import (
 from afray_operator.decide.messages import Judgement, fails, holds, unknown
 from afray_operator.decide.troubles import own_cluster, own_pods, worst_trouble
 from afray_operator.observed.facts import RayClusterSeen, RayJobSeen
+from afray_operator.observed.refusals import Hindrance, Refusal
 
 OTHER_VERSION = "The driver is afray"
 UNREADABLE = "The progress in its ConfigMap can not be read"
@@ -42,10 +43,17 @@ def _not_created(context: Context, status: JobStatus) -> Judgement:
     if name_is_taken(context, status):
         return fails(Reason.name_taken, f"{in_the_way(context, status)}. Delete or rename it, and the attempt starts.")
     if refusal is not None:
-        return fails(Reason.creation_refused, f"{refusal.kind} {refusal.name}: {refusal.message}")
+        return _refused(refusal)
     if wants_ray_job(context, status) and (obstacle := in_the_way(context, status)):
         return fails(Reason.stopping, f"{obstacle}; the attempt starts when it has left.")
     return fails(Reason.not_started, "The RayJob is not created yet.")
+
+
+def _refused(refusal: Refusal) -> Judgement:
+    if refusal.hindrance in (Hindrance.taken, Hindrance.leaving):
+        return fails(Reason.name_taken, f"{refusal.kind} {refusal.name} {refusal.message}")
+    again = f"It is tried again every {refusal.wait.seconds} s."
+    return fails(Reason.creation_refused, f"{refusal.kind} {refusal.name}: {refusal.message}. {again}")
 
 
 def _ready(found: RayJobSeen, cluster: RayClusterSeen | None, *, has_pods: bool) -> Judgement:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from afray.api.status import JobStatus
 from afray_operator.decide import clocks
-from afray_operator.decide.acts import TRY_AGAIN, wants_ray_job
+from afray_operator.decide.acts import wants_ray_job
 from afray_operator.decide.context import (
     ABANDONED_AFTER,
     Context,
@@ -41,7 +41,7 @@ def _moments(context: Context, status: JobStatus) -> Iterator[datetime]:
     if found is not None and found.deployment == "Complete" and found.ended is not None:
         yield found.ended + RESULT_GRACE
     if wants_ray_job(context, status) and context.seen.refusal is not None:
-        yield context.seen.refusal.at + TRY_AGAIN
+        yield context.seen.refusal.try_again
 
 
 def _of_pods(context: Context, status: JobStatus) -> Iterator[datetime]:

@@ -17,6 +17,7 @@ from afray.contract import names
 from afray.contract.progress import ProgressPayload
 from afray_operator.manifests.ownership import Owner
 from afray_operator.manifests.templates import Templates
+from afray_operator.observed.refusals import DryRun, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,28 +139,6 @@ class Offers:
     kueue: bool
     kueue_readable: bool = True
     """Whether this operator may read what Kueue says of a job."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """What the API server said to a RayJob that it was only asked about."""
-
-    digest: str
-    """Of the manifest that was asked about."""
-    at: datetime
-    is_accepted: bool
-    is_forbidden: bool = False
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """An object that the API server would not take (403, 422 and the like), and when it said so."""
-
-    kind: str
-    name: str
-    message: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
 from afray.api.status import JobStatus
 from afray_operator.manifests.ownership import Owner
-from afray_operator.observed.facts import DryRun, Observed, Offers, Refusal
+from afray_operator.observed.facts import Observed, Offers
 from afray_operator.observed.json_access import Raw, block, count, is_deeper, text, texts
 from afray_operator.observed.pods import read_pod
 from afray_operator.observed.progress import read_progress_map, read_templates_map
 from afray_operator.observed.ray import read_ray_cluster, read_ray_job, read_workload
+from afray_operator.observed.refusals import DryRun, Refusal
 
 DEEPEST: Final = 64
 """Levels of a spec or a status; what is deeper would end the recursion of whoever reads it."""
@@ -38,6 +39,8 @@ class RawObjects:
 class Memory:
     """What this process has learned about a job besides: nothing of it must survive a restart."""
 
+    uid: str = ""
+    """Of the job that it was learned about: another of the same name begins anew."""
     dry_run: DryRun | None = None
     missing: frozenset[str] = field(default_factory=frozenset)
     refusal: Refusal | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from afray_operator import conditions_page
-from afray_operator.observed import Offers
+from afray_operator.observed import Hindrance, Offers
 from helpers import operator_world
 from helpers.kube_objects import CHECKED, FINETUNED, NAME, RESULT, Raw, failure, pod
 from helpers.operator_world import World
@@ -30,7 +30,13 @@ def not_accepted() -> None:
     World.of(offers=Offers(ray_job=False, kueue=False)).settle()
     for refusal in ("no", 'unknown field "spec.submitterConfig"'):
         World.of(refuses_dry_run=refusal).settle()
-    World.of({"spec.cluster.head.template": {"spec": {"a": 1}}}, refuses={"ConfigMap": "forbidden"}).settle()
+
+
+def not_written() -> None:
+    template: dict[str, object] = {"spec.cluster.head.template": {"spec": {"a": 1}}}
+    for hindrance in Hindrance:
+        World.of(template, refuses={"ConfigMap": "no"}, hindrance=hindrance).settle()
+    World.of(refuses_dry_run="no", hindrance=Hindrance.trouble).settle()
 
 
 def queues() -> None:
@@ -140,7 +146,8 @@ def kuberay_cannot_make_pods() -> None:
 
 
 STORIES = (
-    not_accepted, queues, select_and_finetune, labels_of_people, suspension, in_the_way, failing, never_starting,
+    not_accepted, not_written, queues, select_and_finetune, labels_of_people, suspension, in_the_way, failing,
+    never_starting,
 )  # fmt: skip
 
 

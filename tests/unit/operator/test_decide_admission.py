@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from afray_operator.decide.actions import AskDryRun, EnsureConfigMap
-from afray_operator.observed import DryRun, Memory, Offers, Refusal
+from afray_operator.observed import DryRun, Hindrance, Memory, Offers, Refusal
 from helpers.kube_objects import NAME, Raw
 from helpers.operator_world import World
 
@@ -89,7 +89,7 @@ def test_a_missing_right_is_told_with_the_namespace() -> None:
     world = World.of()
     (question,) = world.decide().actions
     assert isinstance(question, AskDryRun)
-    said = DryRun(digest=question.digest, at=world.now, is_accepted=False, is_forbidden=True, message="no")
+    said = DryRun(digest=question.digest, at=world.now, hindrance=Hindrance.rights, message="no")
     world.memory = Memory(dry_run=said)
     world.settle()
     assert world.stands("Accepted") == "False/NotPermitted"
@@ -150,7 +150,7 @@ def test_a_job_without_templates_keeps_none() -> None:
 
 def test_templates_that_may_not_be_kept_are_not_accepted_and_not_asked_for_without_end() -> None:
     world = World.of(WITH_TEMPLATE)
-    world.refuses = {"ConfigMap": "configmaps is forbidden"}
+    world.refuses, world.hindrance = {"ConfigMap": "configmaps is forbidden"}, Hindrance.rights
     waiting = world.settle()
     assert world.stands("Accepted") == "False/NotPermitted"
     assert "configmaps is forbidden" in world.condition("Accepted")[2]

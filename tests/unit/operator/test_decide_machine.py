@@ -233,7 +233,18 @@ class OperatorMachine(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(
-            [*sorted(JUNK), "epoch", "RayJob", "finished RayJob", "progress", "pod", "node", "name", "quota", "no quota"]
+            [
+                *sorted(JUNK),
+                "epoch",
+                "RayJob",
+                "finished RayJob",
+                "progress",
+                "pod",
+                "node",
+                "name",
+                "quota",
+                "no quota",
+            ]
         )
     )
     def vandal(self, what: str) -> None:
