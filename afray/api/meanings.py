@@ -73,7 +73,7 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         (_NO, Reason.invalid_spec): Meaning(
             "The spec breaks a rule; the message names field, value and what to write.",
             "`afray validate --for cluster FILE` shows every problem. Delete the job, and apply the corrected file; "
-            "a pod template may be corrected in place.",
+            "a pod template may be corrected in place. An accepted job runs on meanwhile, within its deadlines.",
         ),
         (_NO, Reason.dry_run_rejected): Meaning(
             "The API server, or a webhook, would refuse the RayJob; its own sentence follows.",
@@ -136,6 +136,10 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         (_NO, Reason.name_taken): Meaning(
             "A RayJob, ConfigMap or account of the name that the attempt needs exists, and is not this job's.",
             "Delete or rename it. One that a deleted job of the same name left goes by itself.",
+        ),
+        (_NO, Reason.invalid_spec): Meaning(
+            "The spec of the accepted job does not load any more, so no other attempt can start.",
+            "The condition Accepted names field, value and what to write.",
         ),
         (_NO, Reason.queued): Meaning("Without quota there are no pods."),
         (_NO, Reason.gone): Meaning("The RayJob is over; its outcome is being read."),

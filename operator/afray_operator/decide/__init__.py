@@ -68,9 +68,10 @@ def decide(seen: Observed, now: datetime) -> Decision:
         return Decision(status=seen.status)
     if is_final(seen.status):
         return _after_the_end(seen, now)
-    if (hindrance := admission.hindrance(seen)) is not None or seen.job is None:
-        assert hindrance is not None
-        return _not_accepted(seen, hindrance, now)
+    if seen.job is None:
+        return _not_accepted(seen, admission.invalid(seen), now)
+    if not seen.offers.ray_job:
+        return _not_accepted(seen, admission.RAY_API_MISSING, now)
     if not admission.was_accepted(seen.status):
         return _before_acceptance(seen, seen.job, now)
     return _decide_accepted(seen, seen.job, seen.status, now)

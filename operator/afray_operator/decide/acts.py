@@ -23,6 +23,7 @@ from afray_operator.decide.context import (
     current_ray_job,
     has_failed,
     is_final,
+    is_outline,
     is_stopping,
     is_suspended,
     is_unconfirmed,
@@ -101,8 +102,10 @@ def _new_ray_job(context: Context, attempt: AttemptStatus) -> CreateRayJob:
 
 
 def wants_ray_job(context: Context, status: JobStatus) -> bool:
-    """Whether the current attempt is to have a RayJob, and has none."""
+    """Whether the current attempt is to have a RayJob, and has none. Out of an outline none can be made."""
     attempt = status.attempt
+    if is_outline(context.job):
+        return False
     if attempt is None or attempt.ray_job_uid or has_failed(status) or is_stopping(status) or is_suspended(status):
         return False
     is_wanted = not awaits_labels(context, status) and not context.job.spec.suspend

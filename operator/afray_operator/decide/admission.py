@@ -16,6 +16,7 @@ from afray.api.job import SelectionJob
 from afray.api.stages import Stage
 from afray.api.status import JobStatus
 from afray_operator.decide.actions import Action, AskDryRun, EnsureConfigMap
+from afray_operator.decide.context import is_outline
 from afray_operator.decide.messages import Judgement, fails, holds, unknown
 from afray_operator.manifests.merging import Manifest
 from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
@@ -25,6 +26,8 @@ from afray_operator.observed.facts import Observed
 from afray_operator.observed.refusals import DryRun, Hindrance, Refusal
 
 _INSTALL_KUBERAY: Final = "Install KubeRay 1.5 or newer; the job is taken on within minutes then."
+RAY_API_MISSING: Final = fails(Reason.ray_api_missing, f"The API server has no RayJob (ray.io/v1). {_INSTALL_KUBERAY}")
+"""Stands against any work on a job, accepted or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +46,9 @@ def was_accepted(status: JobStatus) -> bool:
     return status.spec_hash != ""
 
 
-def hindrance(seen: Observed) -> Judgement | None:
-    """What stands against any work on a job, accepted or not."""
-    if seen.job is None:
-        return fails(Reason.invalid_spec, f"{seen.problem} Or delete the job, and apply a corrected one.")
-    if not seen.offers.ray_job:
-        return fails(Reason.ray_api_missing, f"The API server has no RayJob (ray.io/v1). {_INSTALL_KUBERAY}")
-    return None
+def invalid(seen: Observed) -> Judgement:
+    """What stands against taking on a job whose spec does not load."""
+    return fails(Reason.invalid_spec, f"{seen.problem} Or delete the job, and apply a corrected one.")
 
 
 def admit(seen: Observed, job: SelectionJob, now: datetime) -> Admission:
@@ -126,13 +125,22 @@ def accepted_job(seen: Observed, status: JobStatus, job: SelectionJob) -> Select
 
 def standing(seen: Observed, status: JobStatus, job: SelectionJob) -> Judgement:
     """The condition Accepted of a job that is: with what the user should know all the same."""
-    notes = [*_ignored_changes(status, job), *_shared_output(seen)]
+    if is_outline(job):
+        return fails(Reason.invalid_spec, f"{_ONLY_AN_OUTLINE} {seen.problem}")
+    notes = [*_kept_templates(seen), *_ignored_changes(status, job), *_shared_output(seen)]
     return holds(Reason.valid, " ".join(notes))
 
 
+_ONLY_AN_OUTLINE: Final = "What runs goes on, and no other attempt starts until the spec is corrected:"
+TEMPLATES_KEPT: Final = "The pod templates stay as they were accepted"
 TEMPLATES_IGNORED: Final = "A pod template was changed after acceptance"
 LABELS_IGNORED: Final = "spec.labels was changed"
 OUTPUT_SHARED: Final = "spec.output.uri is also that of"
+
+
+def _kept_templates(seen: Observed) -> list[str]:
+    """A spec that does not load, and has a job that is no outline, is mended by the accepted templates alone."""
+    return [f"{TEMPLATES_KEPT}; the spec's are ignored: {seen.problem}"] if seen.problem else []
 
 
 def _ignored_changes(status: JobStatus, job: SelectionJob) -> list[str]:

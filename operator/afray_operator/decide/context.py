@@ -29,6 +29,11 @@ class Context:
     now: datetime
 
 
+def is_outline(job: SelectionJob) -> bool:
+    """Whether only what stops and limits the job is known: its spec does not load any more."""
+    return job.spec.cluster is None
+
+
 def attempt_name(context: Context, attempt: AttemptStatus) -> str:
     """The name of the attempt's RayJob."""
     return names.rayjob_name(context.seen.owner.name, attempt.stage, attempt.number)

@@ -70,6 +70,7 @@ def _of_acceptance(old: JobStatus, new: JobStatus) -> Iterator[Event]:
 
 
 _NOTES: Final = (
+    (ConditionType.accepted, admission.TEMPLATES_KEPT, EventReason.spec_change_ignored),
     (ConditionType.accepted, admission.TEMPLATES_IGNORED, EventReason.spec_change_ignored),
     (ConditionType.accepted, admission.LABELS_IGNORED, EventReason.spec_change_ignored),
     (ConditionType.accepted, admission.OUTPUT_SHARED, EventReason.output_shared),

@@ -11,6 +11,7 @@ from afray_operator.decide.context import (
     Context,
     current_ray_job,
     driver_word,
+    is_outline,
     name_is_taken,
     newest_epoch,
     outdated_word,
@@ -40,6 +41,8 @@ def readiness(context: Context, status: JobStatus) -> Judgement:
 
 def _not_created(context: Context, status: JobStatus) -> Judgement:
     refusal = context.seen.refusal
+    if is_outline(context.job):
+        return fails(Reason.invalid_spec, "The condition Accepted says what is wrong; then the attempt starts.")
     if name_is_taken(context, status):
         return fails(Reason.name_taken, f"{in_the_way(context, status)}. Delete or rename it, and the attempt starts.")
     if refusal is not None:

@@ -151,8 +151,9 @@ class Observed:
     is_deleting: bool
     labels: Mapping[str, str]
     job: SelectionJob | None
+    """What the spec says; of an accepted job whose spec does not load any more, what is left of it."""
     problem: str
-    """What is wrong with the spec; "" if `job` is there."""
+    """What is wrong with the spec as it stands; "" for nothing."""
     status: JobStatus
     ray_jobs: tuple[RayJobSeen, ...] = ()
     ray_clusters: tuple[RayClusterSeen, ...] = ()

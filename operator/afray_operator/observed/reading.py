@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from afray.api.job import SelectionJob
-from afray.api.loading import load_object
-from afray.api.problems import InvalidManifest
-from afray.api.rules import Target
 from afray.api.status import JobStatus
 from afray_operator.manifests.ownership import Owner
 from afray_operator.observed.facts import Observed, Offers
@@ -18,9 +13,7 @@ from afray_operator.observed.pods import read_pod
 from afray_operator.observed.progress import read_progress_map, read_templates_map
 from afray_operator.observed.ray import read_ray_cluster, read_ray_job, read_workload
 from afray_operator.observed.refusals import DryRun, Refusal
-
-DEEPEST: Final = 64
-"""Levels of a spec or a status; what is deeper would end the recursion of whoever reads it."""
+from afray_operator.observed.spec import DEEPEST, read_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +44,9 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
     """Everything that `decide` judges by, times in whole seconds as it counts them. Never raises."""
     metadata = block(raw.job, "metadata")
     name, uid = text(metadata, "name"), text(metadata, "uid")
-    job, problem = read_job(raw.job)
     config_maps = tuple(raw.config_maps)
+    status, templates = read_status(raw.job), read_templates_map(config_maps, name, uid)
+    job, problem = read_job(raw.job, accepted=status.spec_hash, kept=templates)
     return Observed(
         owner=Owner(namespace=text(metadata, "namespace"), name=name, uid=uid),
         generation=count(metadata, "generation"),
@@ -61,33 +55,19 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
         labels=texts(metadata, "labels"),
         job=job,
         problem=problem,
-        status=read_status(raw.job),
+        status=status,
         ray_jobs=tuple(map(read_ray_job, raw.ray_jobs)),
         ray_clusters=tuple(map(read_ray_cluster, raw.ray_clusters)),
         pods=tuple(map(read_pod, raw.pods)),
         workloads=tuple(map(read_workload, raw.workloads)),
         progress=read_progress_map(config_maps, name, uid),
-        templates=read_templates_map(config_maps, name, uid),
+        templates=templates,
         offers=offers,
         dry_run=memory.dry_run and replace(memory.dry_run, at=memory.dry_run.at.replace(microsecond=0)),
         missing=memory.missing,
         refusal=memory.refusal and replace(memory.refusal, at=memory.refusal.at.replace(microsecond=0)),
         same_output=memory.same_output,
     )
-
-
-def read_job(raw: Raw) -> tuple[SelectionJob | None, str]:
-    """The job, or what is wrong with it: the first problem, and how many more there are."""
-    if is_deeper(block(raw, "spec"), DEEPEST):
-        return None, f"spec: is nested more than {DEEPEST} levels deep. No pod template needs that."
-    try:
-        return load_object(raw, "SelectionJob", target=Target.cluster), ""
-    except InvalidManifest as error:
-        more = len(error.problems) - 1
-        others = f" ({more} more: afray validate --for cluster shows all)" if more else ""
-        return None, f"{error.problems[0]}{others}"
-    except UnicodeError:
-        return None, "spec: holds half a character (a lone surrogate). Write it in UTF-8."
 
 
 def read_status(raw: Raw) -> JobStatus:

@@ -37,6 +37,12 @@ def not_written() -> None:
     for hindrance in Hindrance:
         World.of(template, refuses={"ConfigMap": "no"}, hindrance=hindrance).settle()
     World.of(refuses_dry_run="no", hindrance=Hindrance.trouble).settle()
+    world = World.running()
+    world.edit(labels={"uri": "no location", "format": "csv"})
+    world.fails()
+    world.settle()
+    world.passes(60)
+    world.settle()
 
 
 def queues() -> None:

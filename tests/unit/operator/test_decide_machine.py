@@ -29,6 +29,11 @@ JUNK = {
     "deep": "[" * 5_000,
     "surrogate": '{"a": "\\ud800"}',
 }
+SPOILT: dict[str, Raw] = {
+    "too large": {"metadata": {"annotations": {"a": "x" * 9000}}},
+    "too deep": json.loads('{"spec":' * 100 + "1" + "}" * 100),
+    "of another shape": {"containers": []},
+}
 WAITS = ("AwaitingLabels", "Queued", "Starting", "Suspending")
 """Phases in which nothing may be due: somebody else has the next move, and a condition says who."""
 
@@ -222,10 +227,32 @@ class OperatorMachine(RuleBasedStateMachine):
         if queue is not None:
             self.world.label(queue=queue)
         else:
-            cluster = self.world.job["spec"]["cluster"]
-            head = {**cluster["head"], "template": {"spec": {"nodeSelector": {"x": selector}}}}
-            self.edit(cluster={**cluster, "head": head})
+            self.edit_template({"spec": {"nodeSelector": {"x": selector}}})
         self.react()
+
+    @rule(how=st.sampled_from(["too large", "too deep", "of another shape", "labels", "lost templates", "mended"]))
+    def user_spoils_the_spec(self, how: str) -> None:
+        """Edits it so that it does not load any more, or again."""
+        match how:
+            case "labels":
+                self.edit(labels={"uri": "no location", "format": "csv"})
+            case "lost templates":
+                self.world.objects["config_maps"].pop(f"{NAME}-templates", None)
+            case "mended":
+                self.mend_spec()
+            case _:
+                self.edit_template(SPOILT[how])
+        self.react()
+
+    def mend_spec(self) -> None:
+        if self.world.job is not None and self.world.job["spec"].get("labels", {}).get("uri") == "no location":
+            self.edit(labels=LABELS)
+        self.edit_template({"spec": {"nodeSelector": {"a": "b"}}})
+
+    def edit_template(self, template: Raw) -> None:
+        if self.world.job is not None:
+            cluster = self.world.job["spec"]["cluster"]
+            self.edit(cluster={**cluster, "head": {**cluster["head"], "template": template}})
 
     def edit(self, **spec: object) -> None:
         if self.world.job is not None:
@@ -326,6 +353,7 @@ class OperatorMachine(RuleBasedStateMachine):
             if raw["metadata"]["uid"] == "foreign":
                 del world.objects["ray_jobs"][name]
         world.restart()
+        self.mend_spec()
         world.edit(suspend=False)
         for _ in range(60):
             decision = world.settle()
