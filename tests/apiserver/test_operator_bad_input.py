@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -310,3 +311,37 @@ def test_a_right_that_lacks_in_one_namespace_is_said_there_and_the_jobs_of_anoth
 
     with operating(login, *options("home", "read-only", "closed"), log=log) as operator:
         check_good(kubectl, "home", operator)
+
+
+def test_an_operator_that_may_not_lead_is_not_ready_until_it_may(guarded_server: ApiServer, tmp_path: Path) -> None:
+    kubectl, log = guarded_server.kubectl, tmp_path / "log"
+    kubectl("create", "namespace", "later")
+    operator = OperatorProcess.start(guarded_server.kubeconfig_of(OPERATOR), *options("later"), log=log)
+    try:
+        await_that(lambda: log.exists() and "cannot get resource" in log.read_text(), SECONDS)
+        assert operator.page("/healthz") == "ok"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            operator.page("/readyz")
+        assert "rights on the Lease" in refused.value.read().decode()
+        refused.value.close()
+        grant(kubectl, "later", *RULES, {**RAY_JOBS, "verbs": ["*"]})
+        await_that(lambda: operator.page("/readyz") == "ok", SECONDS)
+    finally:
+        operator.stop()
+
+
+def test_without_the_right_to_workloads_a_job_is_created_and_says_what_it_can_not_tell(
+    guarded_server: ApiServer, tmp_path: Path
+) -> None:
+    kubectl, login = guarded_server.kubectl, guarded_server.kubeconfig_of(OPERATOR)
+    kubectl("create", "namespace", "blind")
+    kubectl.apply(selection_jobs.make_manifest("blind", GOOD))
+    without = [rule for rule in RULES if rule["resources"] != ["workloads"]]
+    grant(kubectl, "blind", *without, {**RAY_JOBS, "verbs": ["*"]})
+    with operating(login, *options("blind"), log=tmp_path / "log") as operator:
+        check_good(kubectl, "blind", operator)
+        assert "which the operator may not read" in condition(kubectl, "blind", GOOD, "QuotaReserved")[2]
+        grant(kubectl, "blind", *RULES, {**RAY_JOBS, "verbs": ["*"]})
+        await_that(lambda: not operator.is_alive, SECONDS)  # it starts anew, to watch them
+    with operating(login, *options("blind"), log=tmp_path / "log"):
+        await_that(lambda: "has not looked" in condition(kubectl, "blind", GOOD, "QuotaReserved")[2], SECONDS)

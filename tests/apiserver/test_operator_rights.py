@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import yaml
@@ -14,10 +14,11 @@ from testbed.helm import Helm
 
 pytestmark = pytest.mark.apiserver
 
-RELEASE = "afray-system"
-OPERATOR = f"system:serviceaccount:{RELEASE}:afray"
 TENANT, OTHERS = "rights-tenant", "rights-others"
+VALUES = {"rights-by-role": [f"--set=watchNamespaces={{{TENANT}}}"], "rights-by-cluster-role": []}
+"""Of the chart, by the namespace of a release: Roles where it is told to watch, or its defaults."""
 ROLES, ROLE_BINDINGS = "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"
+NAMESPACES, CRDS = "namespaces", "customresourcedefinitions.apiextensions.k8s.io"
 
 NEEDED = [
     *[(verb, "selectionjobs.afray.dev") for verb in ("get", "list", "watch", "delete")],
@@ -29,8 +30,10 @@ NEEDED = [
     *[(verb, "pods") for verb in ("get", "list", "watch")],
     *[(verb, "configmaps") for verb in ("get", "list", "watch", "create", "patch")],
     *[(verb, kind) for kind in ("serviceaccounts", ROLES, ROLE_BINDINGS) for verb in ("get", "create")],
-    *[(verb, "events.events.k8s.io") for verb in ("create", "patch")],
+    ("create", "events.events.k8s.io"),
 ]
+NEEDED_EVERYWHERE = [(verb, kind) for kind in (NAMESPACES, CRDS) for verb in ("list", "watch")]
+"""By a ClusterRole alone: to see namespaces and kinds come and go."""
 FORBIDDEN = [
     *[(verb, "secrets") for verb in ("get", "list", "watch", "create", "delete")],
     ("create", "pods/exec"),
@@ -41,6 +44,7 @@ FORBIDDEN = [
     *[(verb, "rayclusters.ray.io") for verb in ("create", "delete")],
     ("patch", "workloads.kueue.x-k8s.io"),
     ("delete", "configmaps"),
+    *[(verb, "events.events.k8s.io") for verb in ("list", "patch", "delete")],
     *[(verb, ROLES) for verb in ("update", "escalate", "bind", "delete")],
     ("impersonate", "serviceaccounts"),
     ("create", "serviceaccounts/token"),
@@ -49,62 +53,83 @@ FORBIDDEN = [
 ]
 FORBIDDEN_ANYWHERE = [
     ("get", "nodes"),
-    ("delete", "namespaces"),
-    ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
+    *[(verb, NAMESPACES) for verb in ("create", "delete")],
+    *[(verb, CRDS) for verb in ("create", "patch")],
     ("create", "validatingwebhookconfigurations.admissionregistration.k8s.io"),
     ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
 ]
 
 
-Ask = Callable[..., bool]
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the API server says, asked in the name of a release's operator."""
 
+    release: str
+    reviews: client.AuthorizationV1Api
 
-@pytest.fixture(scope="module")
-def may(api_server: ApiServer) -> Ask:
-    """Asks the API server, in the operator's name, with the chart's rights for one namespace."""
-    apply_own_crd(api_server.kubectl)
-    for name in (RELEASE, TENANT, OTHERS):
-        api_server.kubectl("create", "namespace", name)
-    watched = f"--set=watchNamespaces={{{TENANT}}}"
-    text = Helm(api_server.kubeconfig)("template", "afray", ROOT / "charts" / "afray", "--namespace", RELEASE, watched)
-    kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
-    api_server.kubectl.apply(*[part for part in yaml.safe_load_all(text) if part and part["kind"] in kinds])
-    connection = config.new_client_from_config(str(api_server.kubeconfig))
-    connection.set_default_header("Impersonate-User", OPERATOR)
-    reviews = client.AuthorizationV1Api(connection)
+    @property
+    def are_everywhere(self) -> bool:
+        """Whether a ClusterRole gives them."""
+        return not VALUES[self.release]
 
-    def ask(verb: str, resource: str, namespace: str = TENANT, name: str = "") -> bool:
+    def allow(self, verb: str, resource: str, namespace: str = TENANT, name: str = "") -> bool:
+        """Whether it may do that."""
         kind, _, part = resource.partition("/")
         plural, _, group = kind.partition(".")
         asked = client.V1ResourceAttributes(
             verb=verb, group=group, resource=plural, subresource=part, namespace=namespace, name=name
         )
         spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=asked)
-        answer = reviews.create_self_subject_access_review(client.V1SelfSubjectAccessReview(spec=spec))
+        answer = self.reviews.create_self_subject_access_review(client.V1SelfSubjectAccessReview(spec=spec))
         assert answer.status is not None
         return answer.status.allowed
 
-    return ask
+    def allowed(self, asked: list[tuple[str, str]], namespace: str = TENANT) -> list[tuple[str, str]]:
+        """Of a table what it may do."""
+        return [one for one in asked if self.allow(*one, namespace=namespace)]
 
 
-def test_it_may_do_what_it_does(may: Ask) -> None:
-    assert [asked for asked in NEEDED if not may(*asked)] == []
+@pytest.fixture(scope="module")
+def tenants(api_server: ApiServer) -> None:
+    apply_own_crd(api_server.kubectl)
+    for name in (TENANT, OTHERS):
+        api_server.kubectl("create", "namespace", name)
 
 
-def test_it_may_not_do_more(may: Ask) -> None:
+@pytest.fixture(scope="module", params=list(VALUES))
+def rights(api_server: ApiServer, tenants: None, request: pytest.FixtureRequest) -> Rights:
+    """Those that the chart gives."""
+    release = request.param
+    api_server.kubectl("create", "namespace", release)
+    chart = ROOT / "charts" / "afray"
+    text = Helm(api_server.kubeconfig)("template", "afray", chart, "--namespace", release, *VALUES[release])
+    kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    api_server.kubectl.apply(*[part for part in yaml.safe_load_all(text) if part and part["kind"] in kinds])
+    connection = config.new_client_from_config(str(api_server.kubeconfig))
+    connection.set_default_header("Impersonate-User", f"system:serviceaccount:{release}:afray")
+    return Rights(release, client.AuthorizationV1Api(connection))
+
+
+def test_it_may_do_what_it_does(rights: Rights) -> None:
+    assert rights.allowed(NEEDED) == NEEDED
+    assert rights.allowed(NEEDED_EVERYWHERE, namespace="") == (NEEDED_EVERYWHERE if rights.are_everywhere else [])
+
+
+def test_it_may_not_do_more(rights: Rights) -> None:
     assert len(FORBIDDEN) + len(FORBIDDEN_ANYWHERE) >= 20
-    assert [asked for asked in FORBIDDEN if may(*asked)] == []
-    assert [asked for asked in FORBIDDEN_ANYWHERE if may(*asked, namespace="")] == []
+    assert rights.allowed(FORBIDDEN) == []
+    assert rights.allowed(FORBIDDEN, namespace="") == []
+    assert rights.allowed(FORBIDDEN_ANYWHERE, namespace="") == []
 
 
-def test_it_may_do_nothing_in_a_namespace_that_it_does_not_watch(may: Ask) -> None:
-    assert [asked for asked in NEEDED if may(*asked, namespace=OTHERS)] == []
+def test_it_may_do_nothing_in_a_namespace_that_it_does_not_watch(rights: Rights) -> None:
+    assert rights.allowed(NEEDED, namespace=OTHERS) == (NEEDED if rights.are_everywhere else [])
 
 
-def test_its_lease_is_the_only_one_that_it_may_change(may: Ask) -> None:
-    lease = "leases.coordination.k8s.io"
-    assert may("create", lease, RELEASE)
-    assert may("update", lease, RELEASE, "afray")
-    assert not may("update", lease, RELEASE, "other")
-    assert not may("get", lease, RELEASE)
-    assert not may("update", lease, TENANT, "afray")
+def test_its_lease_is_the_only_one_that_it_may_change(rights: Rights) -> None:
+    lease, home = "leases.coordination.k8s.io", rights.release
+    assert rights.allow("create", lease, home)
+    assert rights.allow("update", lease, home, "afray")
+    assert not rights.allow("update", lease, home, "other")
+    assert not rights.allow("get", lease, home)
+    assert not rights.allow("update", lease, TENANT, "afray")
