@@ -114,19 +114,24 @@ class Actor:
         self._about_to_write(kind, "create")
         try:
             self.cache.put(kind, await self.api.create(kind, manifest), key)
-        except ConflictError:
-            return await self._take_over(kind, manifest, key)
+        except ConflictError as conflict:
+            return await self._take_over(kind, manifest, key, conflict)
         return None
 
-    async def _take_over(self, kind: Kind, manifest: Manifest, key: JobKey) -> Hindrance | None:
-        """What has the name, if it is ours. Nothing of somebody else's is written, nor kept as if it were the job's."""
+    async def _take_over(
+        self, kind: Kind, manifest: Manifest, key: JobKey, conflict: ConflictError
+    ) -> Hindrance | None:
+        """What has the name, if it is ours. Nothing of somebody else's is written, nor kept as if it were the job's.
+
+        Raises the conflict if nothing has the name any more.
+        """
         name = _name(manifest)
         if kind == RAY_JOB:  # whose it is, the next look sees
             await self.refresh(kind, key, name)
             return None
         found = await self.api.get(kind, key.namespace, name)
-        if found is None:  # it went in between
-            return Hindrance.leaving
+        if found is None:
+            raise conflict
         if (hindrance := refusing.whose(found, manifest)) is not None:
             return hindrance
         if (wanted := manifest.get("data")) and found.get("data") != wanted:

@@ -19,6 +19,7 @@ from testbed.apiserver import ApiServer, running_api_server
 from testbed.crds import apply_crds
 from testbed.gomodules import source
 from testbed.kubectl import Kubectl
+from testbed.steps import StepFailed
 
 pytestmark = pytest.mark.apiserver
 
@@ -187,6 +188,103 @@ def test_a_driver_of_another_afray_is_told_and_one_of_another_payload_ends_its_j
         check_good(kubectl, namespace, operator)
     events = kubectl.list("events.events.k8s.io", namespace)
     assert [event["regarding"]["name"] for event in events if event["reason"] == "VersionSkew"] == ["other"]
+
+
+def test_an_epoch_that_no_driver_had_is_said_to_be_one_until_its_config_map_is_deleted(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log") as operator:
+        make_good(kubectl, namespace)
+        kubectl.apply(selection_jobs.make_manifest(namespace, "forged"))
+        await_condition(kubectl, namespace, "forged", "QuotaReserved", "False/Queued")
+        run_ray_job(kubectl, namespace, "forged")
+        write_progress(kubectl, namespace, "forged", {"progress": said_by_driver(epoch=2**53)})
+        await_condition(kubectl, namespace, "forged", "Progressing", "True/Heartbeat")
+        write_progress(kubectl, namespace, "forged", {"progress": said_by_driver()})
+        said = await_condition(kubectl, namespace, "forged", "Progressing", "Unknown/ProgressUnreadable")
+        assert "delete ConfigMap forged-progress, and it is made anew" in said
+        kubectl("delete", "configmap", "forged-progress", "-n", namespace)
+        await_condition(kubectl, namespace, "forged", "Progressing", "Unknown/NoHeartbeatYet")
+        write_progress(kubectl, namespace, "forged", {"progress": said_by_driver()})
+        await_condition(kubectl, namespace, "forged", "Progressing", "True/Heartbeat")
+        check_good(kubectl, namespace, operator)
+
+
+# Others who have a say
+
+WEBHOOK = "afray-test-webhook"
+
+
+def webhook(namespace: str) -> dict[str, Any]:
+    """One that every RayJob of the namespace waits for, and that is down."""
+    rule = {"apiGroups": ["ray.io"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["rayjobs"]}
+    down = {
+        "name": "down.example.com",
+        "rules": [rule],
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "timeoutSeconds": 1,
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": WEBHOOK},
+        "webhooks": [down],
+    }
+
+
+def policy(namespace: str) -> list[dict[str, Any]]:
+    """One that forbids RayJobs in the namespace, with the 403 that RBAC says too."""
+    rule = {"apiGroups": ["ray.io"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["rayjobs"]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    kinds = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": WEBHOOK}}
+    checks = [{"expression": "false", "message": "no RayJobs on Fridays", "reason": "Forbidden"}]
+    rules = {"namespaceSelector": selector, "resourceRules": [rule]}
+    bound = {"policyName": WEBHOOK, "validationActions": ["Deny"]}
+    return [
+        {**kinds, "kind": "ValidatingAdmissionPolicy", "spec": {"matchConstraints": rules, "validations": checks}},
+        {**kinds, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound},
+    ]
+
+
+def refusal_of_ray_jobs(kubectl: Kubectl, namespace: str) -> str:
+    """What the API server says to any RayJob now; it takes a moment to hear of a webhook or a policy."""
+    ray_job = {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": "any", "namespace": namespace}}
+    try:
+        kubectl("create", "--dry-run=server", "-f", "-", given=json.dumps({**ray_job, "spec": {"entrypoint": "true"}}))
+    except StepFailed as error:
+        return str(error)
+    return ""
+
+
+def test_a_webhook_that_is_down_is_told_and_the_job_goes_on_when_it_is_gone(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    kubectl.apply(webhook(namespace))
+    await_that(lambda: "down.example.com" in refusal_of_ray_jobs(kubectl, namespace), SECONDS)
+    kubectl.apply(selection_jobs.make_manifest(namespace))
+    with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log"):
+        said = await_condition(kubectl, namespace, "welds", "Accepted", "Unknown/NotAnswered")
+        assert 'failed calling webhook "down.example.com"' in said
+        kubectl("delete", "validatingwebhookconfiguration", WEBHOOK)
+        await_condition(kubectl, namespace, "welds", "QuotaReserved", "False/Queued")
+
+
+def test_a_policy_that_forbids_is_no_right_that_lacks(
+    api_server: ApiServer, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    kubectl.apply(*policy(namespace))
+    try:
+        await_that(lambda: "on Fridays" in refusal_of_ray_jobs(kubectl, namespace), SECONDS)
+        kubectl.apply(selection_jobs.make_manifest(namespace))
+        with operating(api_server.kubeconfig, *options(namespace), log=tmp_path / "log"):
+            said = await_condition(kubectl, namespace, "welds", "Accepted", "False/DryRunRejected")
+            assert "no RayJobs on Fridays" in said
+    finally:
+        kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", WEBHOOK)
 
 
 # The cluster

@@ -113,7 +113,7 @@ def test_every_write_refused_once_is_made_good(
     proxy.before = refuse_once
     with operating(proxy.kubeconfig, *options(namespace), log=tmp_path / "log"):
         kubectl.apply(selection_jobs.make_manifest(namespace))
-        await_that(lambda: is_queued(kubectl, namespace), 60)
+        await_that(lambda: is_queued(kubectl, namespace), 120)
     assert len(refused) >= 6
     check_done_once(kubectl, namespace)
 

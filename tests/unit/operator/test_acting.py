@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from afray_operator.acting import Actor
+from afray_operator.api import ConflictError
 from afray_operator.cache import Cache, JobKey
 from afray_operator.decide.actions import (
     Action,
@@ -213,26 +214,14 @@ def test_a_config_map_that_the_operator_may_not_correct_is_a_refusal() -> None:
     assert refusal.hindrance is Hindrance.rights
 
 
-def test_an_object_that_goes_while_it_is_asked_for_is_made_in_a_moment() -> None:
-    class Vanishing(SmallApi):
-        async def create(self, *_: Any, **__: Any) -> Raw:
-            raise refused(409, "already exists")
-
+@pytest.mark.parametrize(("kind", "action"), CREATIONS)
+def test_an_object_that_goes_while_it_is_asked_for_is_made_in_a_moment(kind: Kind, action: Action) -> None:
     office = Office()
-    api: Any = Vanishing()
-    refusal = asyncio.run(_perform_with(office, api))
-    assert refusal is Hindrance.leaving
-
-
-async def _perform_with(office: Office, api: SmallApi) -> Hindrance | None:
-    found: list[Memory] = []
-    actor = Actor(api, office.cache, office.leadership, office.actor.metrics)
-
-    async def work() -> None:
-        found.append(await actor.perform(CREATIONS[0][1], KEY, Memory()))
-
-    await office.leadership.run(work)
-    return found[0].refusal.hindrance if found[0].refusal is not None else None
+    office.api.errors["create", kind, NAMESPACE] = refused(409, "already exists")
+    with pytest.raises(ConflictError):
+        office.perform(action)
+    office.api.errors.clear()
+    assert office.perform(action).refusal is None
 
 
 # The whole of it: what the job says
