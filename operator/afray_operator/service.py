@@ -13,12 +13,13 @@ from afray_operator.acting import Actor
 from afray_operator.api import Api, connected
 from afray_operator.cache import Cache, JobKey
 from afray_operator.health import LoopLag, Signs, make_app, serving
+from afray_operator.kopf_watches import make_registry, make_settings
 from afray_operator.leader import Leadership
 from afray_operator.lease import LeaseSettings
 from afray_operator.metrics import OperatorMetrics
 from afray_operator.reconcile import Reconciler
 from afray_operator.telling import Teller
-from afray_operator.watching import Watches, make_registry, make_settings
+from afray_operator.watching import Watches
 from afray_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ async def run_operator(settings: OperatorSettings) -> None:
         watches = Watches(api=api, cache=Cache(), queue=queue, namespaces=settings.namespaces)
         metrics = OperatorMetrics(watches, lambda: leadership.is_held)
         lag = LoopLag()
-        app = make_app(metrics.registry, _signs(settings, watches, lag), lambda: leadership.has_answer)
+        app = make_app(metrics.registry, make_signs(settings, watches, lag), lambda: leadership.has_answer)
         async with serving(app, settings.port):
             measuring = asyncio.create_task(lag.measure())
             try:
@@ -85,7 +86,9 @@ async def _watch(settings: OperatorSettings, watches: Watches) -> None:
     raise Stopped("told to stop")  # kopf listens for signals itself; an error would have been raised
 
 
-def _signs(settings: OperatorSettings, watches: Watches, lag: LoopLag) -> Signs:
+def make_signs(settings: OperatorSettings, watches: Watches, lag: LoopLag) -> Signs:
+    """What the health of a running operator is judged by."""
+
     def resync_age() -> float | None:
         return time.time() - watches.resynced_at if watches.resynced_at else None
 

@@ -1,7 +1,6 @@
-"""kopf's part: watch what may change a decision, keep it in the cache, and queue the job that it belongs to.
+"""What watches tell goes into the cache, and queues the job that it belongs to.
 
-Only `on.event` handlers: they write nothing to the objects and keep no state in them. kopf never tells of objects that
-vanished while a watch was down, so `resync` lists everything now and then.
+A watch never tells of objects that vanished while it was down, so `resync` lists everything now and then.
 """
 
 from __future__ import annotations
@@ -10,12 +9,11 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-import kopf
 from kubernetes.aio.client.exceptions import ApiException
 
 from afray.contract import names
@@ -117,55 +115,3 @@ class Watches:
         take = self.cache.drop if event == "DELETED" else self.cache.put
         if (key := take(kind, raw)) is not None:
             self.queue.add(key)
-
-
-def make_registry(watches: Watches) -> kopf.OperatorRegistry:
-    """One handler per watched kind."""
-    registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_log_in)
-    for kind in filter(watches.around.may_watch, WATCHED):
-        watch = kopf.on.event(
-            group=kind.group, version=kind.version, plural=kind.plural, registry=registry, id=kind.plural
-        )
-        watch(_handler(watches, kind))
-    return registry
-
-
-def _log_in(**known: Any) -> kopf.ConnectionInfo | None:
-    """In a pod by its account, whose token changes; elsewhere as kubectl does."""
-    return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
-
-
-def _handler(watches: Watches, kind: Kind) -> Callable[..., Any]:
-    async def take(event: kopf.RawEvent, **_: Any) -> None:
-        watches.saw(kind, event["type"], dict(event["object"]))
-
-    return take
-
-
-class _NoDifferences(kopf.DiffBaseStorage):
-    """Nobody here asks what changed. kopf would copy every object for it, of whatever depth, at every event."""
-
-    def build(self, **_: object) -> kopf.BodyEssence:
-        return kopf.BodyEssence()
-
-    def fetch(self, **_: object) -> None:
-        return None
-
-    def store(self, **_: object) -> None:
-        return None
-
-
-def make_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
-    """kopf without what writes to objects, elects by itself, or waits for a person."""
-    settings = kopf.OperatorSettings()
-    settings.peering.standalone = True
-    settings.posting.enabled = False
-    settings.scanning.disabled = is_namespaced  # it needs to list namespaces and CRDs
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
-    settings.persistence.diffbase_storage = _NoDifferences()
-    settings.watching.chunk_size = 500
-    for kind in WATCHED:
-        if kind in LABELLED:
-            settings.watching.label_selectors[(kind.group, kind.plural)] = names.JOB_LABEL
-    return settings

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
 
 import pytest
-from afray_operator.health import Signs, make_app, serving
+from afray_operator.cache import Cache
+from afray_operator.health import LoopLag, Signs, make_app, serving
 from afray_operator.kinds import LEASE
 from afray_operator.leader import Leadership
 from afray_operator.lease import LeaseSettings
+from afray_operator.service import OperatorSettings, make_signs
+from afray_operator.watching import Watches
+from afray_operator.workqueue import WorkQueue
 from helpers.s3_server import free_port
 from helpers.small_api import SmallApi, forbidden
 from prometheus_client import CollectorRegistry, Gauge
@@ -65,6 +70,21 @@ def test_a_follower_that_lists_nothing_is_healthy() -> None:
 )
 def test_what_a_restart_helps_against_is_unhealthy_and_named(signs: Signs, said: str) -> None:
     assert page("/healthz", signs) == (503, said)
+
+
+@pytest.mark.parametrize(
+    ("listed_before", "status"),
+    [(None, 200), (0.0, 200), (890.0, 200), (910.0, 503)],
+    ids=["never", "now", "late", "stale"],
+)
+def test_an_operator_that_could_list_nothing_for_three_resyncs_is_unhealthy(
+    listed_before: float | None, status: int
+) -> None:
+    watches = Watches(api=SmallApi(), cache=Cache(), queue=WorkQueue())
+    if listed_before is not None:
+        watches.resynced_at = time.time() - listed_before
+    signs = make_signs(OperatorSettings(lease=SETTINGS, resync_seconds=300), watches, LoopLag())
+    assert page("/healthz", signs)[0] == status
 
 
 def test_ready_is_said_and_what_is_missing_too() -> None:

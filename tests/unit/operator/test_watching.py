@@ -11,9 +11,10 @@ import pytest
 from afray_operator.api import Listing
 from afray_operator.cache import Cache, JobKey
 from afray_operator.kinds import POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WATCHED, WORKLOAD, Kind
+from afray_operator.kopf_watches import make_registry
 from afray_operator.observed import Offers
 from afray_operator.surroundings import OutdatedWatches
-from afray_operator.watching import Watches, make_registry
+from afray_operator.watching import Watches
 from afray_operator.workqueue import WorkQueue
 from helpers import kube_objects
 from helpers.small_api import SmallApi, forbidden
