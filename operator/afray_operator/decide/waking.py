@@ -40,7 +40,7 @@ def _moments(context: Context, status: JobStatus) -> Iterator[datetime]:
     found = current_ray_job(context, status)
     if found is not None and found.deployment == "Complete" and found.ended is not None:
         yield found.ended + RESULT_GRACE
-    if wants_ray_job(context, status) and context.seen.refusal is not None:
+    if context.seen.refusal is not None:
         yield context.seen.refusal.try_again
 
 

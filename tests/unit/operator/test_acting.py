@@ -39,7 +39,7 @@ from afray.api.stages import Stage
 
 KEY = JobKey(NAMESPACE, NAME)
 OWNER = Owner(namespace=NAMESPACE, name=NAME, uid=UID)
-HIS_SERVER = "failed calling webhook"
+DOWN = "failed calling webhook"
 TEMPLATES = supporting.templates_config_map(OWNER, {"head": {"spec": {"a": 1}}})
 RAY_JOB_MANIFEST: Any = {"metadata": OWNER.metadata(f"{NAME}-s1")}
 CREATIONS: list[tuple[Kind, Action]] = [
@@ -108,7 +108,7 @@ def owned_by(action: Action, uid: str, **more: Any) -> Raw:
     return {**raw, "metadata": {**raw["metadata"], "uid": "there", "ownerReferences": [owner]}, "data": {"a": "b"}}
 
 
-TROUBLE = [refused(500, HIS_SERVER), refused(503, HIS_SERVER), refused(504, HIS_SERVER), refused(429, HIS_SERVER)]
+TROUBLE = [refused(500, DOWN), refused(503, DOWN), refused(504, DOWN), refused(429, DOWN)]
 
 
 @pytest.mark.parametrize("error", TROUBLE, ids=lambda error: str(error.status))
@@ -120,7 +120,7 @@ def test_a_server_that_can_not_answer_is_remembered_and_the_next_answer_ends_it(
     office.api.errors["create", kind, NAMESPACE] = error
     memory = office.perform(action)
     assert memory.refusal is not None
-    assert (memory.refusal.hindrance, memory.refusal.message) == (Hindrance.trouble, HIS_SERVER)
+    assert (memory.refusal.hindrance, memory.refusal.message) == (Hindrance.trouble, DOWN)
     assert memory.refusal.wait.total_seconds() == 10
     office.api.errors.clear()
     assert office.perform(action, memory).refusal is None
@@ -128,10 +128,10 @@ def test_a_server_that_can_not_answer_is_remembered_and_the_next_answer_ends_it(
 
 def test_a_dry_run_that_nobody_can_judge_is_asked_again_in_seconds() -> None:
     office = Office()
-    office.api.errors["create", RAY_JOB, NAMESPACE] = refused(500, HIS_SERVER)
+    office.api.errors["create", RAY_JOB, NAMESPACE] = refused(500, DOWN)
     answer = office.perform(ASKING).dry_run
     assert answer is not None
-    assert (answer.hindrance, answer.message) == (Hindrance.trouble, HIS_SERVER)
+    assert (answer.hindrance, answer.message) == (Hindrance.trouble, DOWN)
     assert (answer.ask_again - answer.at).total_seconds() == 10
 
 
@@ -239,11 +239,11 @@ Breaking = Callable[[Office], None]
 
 
 def break_dry_run(office: Office) -> None:
-    office.api.errors["create", RAY_JOB, NAMESPACE] = refused(500, HIS_SERVER)
+    office.api.errors["create", RAY_JOB, NAMESPACE] = refused(500, DOWN)
 
 
 def break_config_maps(office: Office) -> None:
-    office.api.errors["create", CONFIG_MAP, NAMESPACE] = refused(500, HIS_SERVER)
+    office.api.errors["create", CONFIG_MAP, NAMESPACE] = refused(500, DOWN)
 
 
 @pytest.mark.parametrize("breaks", [break_dry_run, break_config_maps])
@@ -258,12 +258,12 @@ def test_a_new_job_says_that_nobody_could_judge_it(breaks: Breaking) -> None:
 
 def test_an_accepted_job_says_what_could_not_be_created_and_counts_no_attempt() -> None:
     office = office_with_job()
-    office.api.errors["create", ROLE, NAMESPACE] = refused(503, HIS_SERVER)
+    office.api.errors["create", ROLE, NAMESPACE] = refused(503, DOWN)
     office.reconcile()
     assert office.condition("Accepted")[:2] == ("True", "Valid")
     status, reason, message = office.condition("ClusterReady")
     assert (status, reason) == ("False", "CreationRefused")
-    assert message == f"Role {NAME}-progress: {HIS_SERVER}. It is tried again every 10 s."
+    assert message == f"Role {NAME}-progress: {DOWN}. It is tried again every 10 s."
     assert office.api.objects[SELECTION_JOB, NAMESPACE, NAME]["status"]["attempt"]["failures"] == 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from afray_operator.decide.actions import AskDryRun, EnsureConfigMap
 from afray_operator.observed import DryRun, Hindrance, Memory, Offers, Refusal
-from helpers.kube_objects import NAME, Raw
+from helpers.kube_objects import NAME, Raw, seconds
 from helpers.operator_world import World
 
 TEMPLATE = {"spec": {"nodeSelector": {"disk": "ssd"}}}
@@ -297,6 +297,41 @@ def test_a_creation_that_is_refused_is_told_and_tried_again_every_minute() -> No
     world.passes(60)
     world.settle()
     assert world.created == [f"{NAME}-s1"]
+
+
+def test_a_creation_that_nobody_could_judge_is_tried_again_in_seconds() -> None:
+    world = World.of(refuses={"RayJob": "failed calling webhook"}, hindrance=Hindrance.trouble)
+    waiting = world.settle()
+    assert "failed calling webhook. It is tried again every 10 s." in world.condition("ClusterReady")[2]
+    assert waiting.wake_at == world.now + seconds(10)
+    world.refuses = {}
+    world.passes(10)
+    world.settle()
+    assert (world.created, world.attempt["failures"]) == ([f"{NAME}-s1"], 0)
+
+
+def test_a_driver_whose_config_map_could_not_be_made_anew_gets_it_in_seconds() -> None:
+    world = World.running(hindrance=Hindrance.trouble)
+    del world.objects["config_maps"][f"{NAME}-progress"]
+    world.refuses = {"ConfigMap": "failed calling webhook"}
+    waiting = world.settle()
+    assert waiting.wake_at == world.now + seconds(10)
+    world.refuses = {}
+    world.passes(10)
+    world.settle()
+    assert f"{NAME}-progress" in world.objects["config_maps"]
+
+
+def test_a_job_that_nobody_could_judge_is_asked_about_again_in_seconds() -> None:
+    world = World.of(refuses_dry_run="failed calling webhook", hindrance=Hindrance.trouble)
+    waiting = world.settle()
+    assert world.stands("Accepted") == "Unknown/NotAnswered"
+    assert (world.status["phase"], world.status["reason"]) == ("Pending", "NotAnswered")
+    assert waiting.wake_at == world.now + seconds(10)
+    world.refuses_dry_run = ""
+    world.passes(10)
+    world.settle()
+    assert world.stands("Accepted") == "True/Valid"
 
 
 def test_an_old_refusal_says_nothing_about_an_attempt_that_runs() -> None:
