@@ -40,6 +40,8 @@ def test_metrics_are_those_of_the_docs_and_the_series_of_a_job_go_with_it(
         def looked_at(steps: Iterable[Step]) -> Iterator[Step]:
             for step in steps:
                 yield step
+                if ((step.state or {}).get("progress") or {}).get("total"):  # not every word of a driver is stored
+                    await_that(lambda: "afray_job_progress_ratio" in named(life.operator, NAME))
                 pages.append(families(life.operator))
                 told.update(named(life.operator, NAME))
 
