@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.nightly, pytest.mark.timeout(3600
 EPOCHS = 6
 COMPLETE_SECONDS = 1200
 """Of each stage, on however busy a machine."""
+LOOKS_BY_EPOCHS = 5
+"""Ray Train's controller asks its workers every 2 s what they reported; of a checkpoint it knows only then."""
 CLASSES = ("disc", "stripes")
 
 
@@ -144,6 +146,8 @@ def kill_in_mid_training(ground: Ground, job: FollowedJob, role: str) -> int:
     pattern = progress_path(ground)
     ground.storage.inject(Fault(pattern=pattern, method="PUT", seconds=2))  # epochs as long as checkpoints are apart
     job.wait_until("a checkpoint", lambda: checkpoints(ground), seconds=COMPLETE_SECONDS)
+    known = trained_epochs(ground) + LOOKS_BY_EPOCHS
+    job.wait_until("Ray Train to have looked for it", lambda: trained_epochs(ground) >= known)
     ground.storage.inject(Fault(pattern=pattern, method="PUT"))
     job.wait_until("an epoch's end", lambda: ground.storage.met(pattern).waiting)
     before, pod = trained_epochs(ground) + 1, job.pods(role)[-1]
