@@ -60,16 +60,12 @@ def test_until_a_job_is_queued_few_things_are_written_and_then_nothing(
     assert tell_reasons(kubectl, namespace) == ["Accepted", "AttemptCreated"]
 
 
-KILLS = [(number, is_answered) for number in range(1, WRITES_UNTIL_QUEUED + 1) for is_answered in (False, True)]
-IN_EVERY_RUN = {(2, True), (7, False), (8, True)}
-"""After an event, before the RayJob is asked for, after it is made and nobody knows."""
+KILLS = [(2, True), (7, False), (8, True)]
+"""After an event, before the RayJob is asked for, after it is made and nobody knows. Others: test_operator_lives."""
 
 
-@pytest.mark.parametrize(
-    ("number", "is_answered"),
-    [pytest.param(*kill, marks=() if kill in IN_EVERY_RUN else pytest.mark.nightly) for kill in KILLS],
-)
-def test_killed_at_any_write_it_comes_back_and_does_what_is_left(
+@pytest.mark.parametrize(("number", "is_answered"), KILLS)
+def test_killed_at_a_write_it_comes_back_and_does_what_is_left(
     kubectl: Kubectl, proxy: ApiProxy, namespace: str, tmp_path: Path, number: int, is_answered: bool
 ) -> None:
     operator = OperatorProcess.start(proxy.kubeconfig, *options(namespace), log=tmp_path / "log")
