@@ -91,8 +91,12 @@ class Reconciler:
         if patch:
             try:
                 await self._actor.patch_status(key, patch, seen.resource_version)
-            except (ConflictError, NotFoundError):  # somebody wrote in between: look again
+            except ConflictError:  # somebody wrote in between: look again
                 await self._actor.refresh(SELECTION_JOB, key, key.name)
+                return True
+            except NotFoundError:
+                if await self._actor.refresh(SELECTION_JOB, key, key.name):
+                    raise  # its namespace is gone, and left it behind: nothing can be written there
                 return True
             self._metrics.observe_change(seen, decision.status, now)
         for event in decision.events:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from afray_operator.acting import Actor
-from afray_operator.api import ConflictError
+from afray_operator.api import ConflictError, NotFoundError
 from afray_operator.cache import Cache, JobKey
 from afray_operator.decide.actions import (
     Action,
@@ -291,6 +291,21 @@ def test_what_was_refused_to_a_job_is_not_held_against_the_next_of_its_name() ->
     office.hold(SELECTION_JOB, again)
     office.reconcile()
     assert (RAY_JOB, NAMESPACE, f"{NAME}-s1") in office.api.objects
+
+
+def test_a_job_that_its_namespace_left_behind_is_left_to_the_queue_which_takes_its_time() -> None:
+    office = office_with_job()
+    office.api.errors["patch", SELECTION_JOB, NAMESPACE] = refused(404, f'namespaces "{NAMESPACE}" not found')
+    with pytest.raises(NotFoundError):
+        office.reconcile()
+
+
+def test_a_job_that_goes_while_its_status_is_written_is_done_with() -> None:
+    office = office_with_job()
+    office.api.errors["patch", SELECTION_JOB, NAMESPACE] = refused(404, f'selectionjobs "{NAME}" not found')
+    del office.api.objects[SELECTION_JOB, NAMESPACE, NAME]
+    office.reconcile()
+    assert office.cache.job(KEY) is None
 
 
 @pytest.mark.parametrize("labels", [{}, {"afray.dev/job": "another-job"}])
