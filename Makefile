@@ -8,15 +8,22 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test nightly-cluster check generate cluster cluster-down cluster-demo release requirements clean
+.PHONY: demo test test-here test-api-server nightly-cluster check generate cluster cluster-down cluster-demo release requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
 test: check  ## everything that can be checked on this machine; last, a slice on a real Kubernetes of two nodes
-	$(BIN)/pytest
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-here test-api-server
 	$(BIN)/pytest -m "cluster and not nightly" tests/cluster
+
+# Side by side: tests on an API server wait most of the time.
+test-here: $(STAMP)
+	$(BIN)/pytest --ignore=tests/apiserver
+
+test-api-server: $(STAMP)
+	$(BIN)/pytest tests/apiserver
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
 	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster tests/ray
