@@ -151,7 +151,7 @@ def test_the_second_of_two_jobs_on_one_output_is_refused_and_the_first_completes
     conditions = conditions_of({"status": second.status})
     assert "OwnershipError" in conditions["Failed"]["message"]
     assert "small" in conditions["Failed"]["message"].partition("OwnershipError")[2]
-    assert "spec.output.uri is also that of small" in conditions["Accepted"]["message"]
+    assert f"spec.output.uri is also that of {ground.namespace}/small: only one" in conditions["Accepted"]["message"]
     events = ground.kubectl.list("events", ground.namespace)
     assert {each["involvedObject"]["name"] for each in events if each["reason"] == "OutputShared"} >= {"second"}
     ground.storage.lift(held)
