@@ -118,7 +118,7 @@ def test_the_driver_reads_its_task_from_the_head_s_variables_as_a_kubelet_gives_
     as_expanded = {name: (value or "").replace("$$", "$") for name, value in given_variables.items()}
     task = DriverEnvironment.from_variables(as_expanded)
     assert (task.stage, task.attempt, task.job_uid, task.progress) == (Stage.finetune, 1, UID, f"{NAME}-progress")
-    assert task.lease_seconds == 40
+    assert (task.lease_seconds, task.queue) == (40, "team-a")
     assert task.job.spec.pool.uri == "s3://plant/$(HOME)/welds"
 
 
