@@ -113,6 +113,14 @@ def test_only_the_head_is_told_the_task_and_only_it_speaks_to_the_api_server() -
         assert pod["spec"]["serviceAccountName"] == "irsa"
 
 
+@pytest.mark.parametrize("name", ["everything-select", "everything-labels", "everything-finetune", "minimal-select"])
+def test_prometheus_finds_the_metrics_of_every_pod_that_runs_ray(name: str) -> None:
+    for role, pod in pods(rayjob_goldens.make(name)):
+        ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", ())]
+        found = [port["containerPort"] for port in ports if port["name"] == "metrics"]
+        assert found == ([] if role == "submitter" else [8080])
+
+
 def test_the_driver_reads_its_task_from_the_head_s_variables_as_a_kubelet_gives_them() -> None:
     given_variables = variables(dict(pods(rayjob_goldens.make("everything-finetune")))["head"])
     as_expanded = {name: (value or "").replace("$$", "$") for name, value in given_variables.items()}
