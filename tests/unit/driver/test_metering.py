@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from helpers.meters import RecordingMeter
 
 from afray.contract.metrics import FUNNEL_ROWS, STAGE_ITERATIONS, STAGE_ROWS, STAGE_SECONDS
 from afray.driver.embedding import index_pool
+from afray.driver.jobs import NO_LABELS
 from afray.driver.metering import MeteredBar, meter_funnel
+from afray.driver.pipeline import embed
 from afray.driver.progress import Bar, StageTime
 from afray.driver.stages import Stages
 from afray.driver.verifying import NoFence
 from afray.driver.workspace import RunSettings, Workspace
 from afray.pool.listing import open_pool
+from afray.runtime.crew import Task
+from afray.runtime.worker import WorkerContext
 from afray.storage.store import Store
 
 
@@ -116,6 +120,29 @@ def test_an_index_is_counted_by_the_run_that_makes_it(meter: RecordingMeter, tmp
             index_pool(workspace, job.spec.pool, open_pool(job.spec.pool), "pool")
     assert meter.of(STAGE_ROWS) == {("index pool", ""): 7}
     assert [time.resumed for time in stages.times] == [False, True]
+
+
+class CrewHere:
+    """Does the tasks of a crew in this process."""
+
+    def run(self, tasks: list[Task], *, on_done: Callable[[int, object], None], **_: object) -> None:
+        for number, task in enumerate(tasks):
+            on_done(number, task.function(WorkerContext(), *task.args))
+
+
+def test_parts_that_an_earlier_run_finished_are_not_counted_and_the_funnel_counts_them(tmp_path: Path) -> None:
+    job = jobs.parse(jobs.embeddings_manifest(jobs.write_embeddings(tmp_path / "pool"), tmp_path / "out"))
+    for expected in (jobs.VECTORS, 100, 0):
+        meter, output = RecordingMeter(), Store.open(str(tmp_path / "out"))
+        with ExitStack() as exits:
+            stages = Stages(RecordingDisplay(), meter=meter)
+            workspace = Workspace(job, RunSettings(workers=1), output, NoFence(), stages, exits)
+            vars(workspace)["crew"] = CrewHere()
+            embed(workspace, None, NO_LABELS)
+        assert meter.of(STAGE_ROWS).get(("embed pool", ""), 0) == expected
+        assert meter.of(FUNNEL_ROWS) == {(state,): jobs.VECTORS for state in ("listed", "readable", "unique")}
+        if expected == jobs.VECTORS:
+            next((tmp_path / "out" / "embeddings").rglob("00003.ok")).unlink()
 
 
 def test_the_display_is_told_as_before(meter: RecordingMeter) -> None:
