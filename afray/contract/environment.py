@@ -26,6 +26,7 @@ JOB_UID: Final = "SELECTION_JOB_UID"
 STAGE: Final = "SELECTION_STAGE"
 PROGRESS: Final = "SELECTION_PROGRESS"
 LEASE_SECONDS: Final = "SELECTION_LEASE_SECONDS"
+QUEUE: Final = "SELECTION_QUEUE"
 
 SPEC_VERSION: Final = 1
 """Version of the envelope around the spec; a driver runs its own and the one before."""
@@ -55,7 +56,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverEnvironment:
-    """One driver's task. `progress` names the ConfigMap to write, "" for none; `operator` is the operator's version."""
+    """One driver's task. `progress` names the ConfigMap to write, "" for none; `operator` is the operator's version.
+
+    `queue` is Kueue's, "" for none and from operators that do not say.
+    """
 
     job: SelectionJob
     attempt: int
@@ -64,6 +68,7 @@ class DriverEnvironment:
     progress: str
     lease_seconds: int
     operator: str
+    queue: str = ""
 
     def to_variables(self) -> dict[str, str]:
         """The variables that say this."""
@@ -75,6 +80,7 @@ class DriverEnvironment:
             STAGE: self.stage,
             PROGRESS: self.progress,
             LEASE_SECONDS: str(self.lease_seconds),
+            QUEUE: self.queue,
         }
 
     @classmethod
@@ -93,6 +99,7 @@ class DriverEnvironment:
             progress=turn.progress,
             lease_seconds=_count(variables, LEASE_SECONDS),
             operator=str(envelope.get("operator", "")),
+            queue=variables.get(QUEUE, ""),
         )
 
 

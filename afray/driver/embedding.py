@@ -136,9 +136,10 @@ def embed_pool(
         index=index,
         source=source,
         expects_gpu=workspace.has_gpus,
+        title=title,
     )
     facts = known or identify(workspace, plan)
-    parts = embed_parts(workspace, plan, facts, title)
+    parts = embed_parts(workspace, plan, facts)
     tables = [read_rows(workspace.output, part) for part in parts]
     return EmbeddedPool(
         plan=plan,
@@ -152,13 +153,19 @@ def embed_pool(
 def index_pool(workspace: Workspace, pool: PoolSpec | EvaluationSpec, source: Store, title: str) -> PoolIndex:
     """The pool's rows, listed now or found listed."""
     with workspace.stages.stage(f"index {title}") as (bar, record):
+
+        def show(done: int, total: int) -> None:
+            record.resumed = False
+            bar.update(done, total or None)
+
+        record.resumed = True  # unless there is something to show
         index = build_index(
             pool,
             source,
             workspace.output,
             workspace.job.spec.embedding.shard_size,
             fence=workspace.fence,
-            progress=lambda done, total: bar.update(done, total or None),
+            progress=show,
         )
         bar.update(index.rows, index.rows)
         record.rows = index.rows
@@ -175,7 +182,7 @@ def identify(workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
     return facts
 
 
-def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, title: str) -> list[Commit]:
+def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts) -> list[Commit]:
     """Every part's commit; parts that an earlier run finished are not touched."""
     output, fence = workspace.output, workspace.fence
     # The same vectors are kept twice where one spec puts zero vectors into quarantine and another takes them.
@@ -184,9 +191,8 @@ def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, titl
     parts = [committed(output, name) for name in names]
     missing = [number for number, part in enumerate(parts) if part is None]
     done = sum(_row_count(part) for part in parts if part is not None)
-    with workspace.stages.stage(f"embed {title}", total=plan.index.rows) as (bar, record):
+    with workspace.stages.stage(plan.stage, total=plan.index.rows, found=done) as (bar, record):
         record.resumed = not missing
-        bar.update(done)
 
         def finish(task: int, part: Commit) -> None:
             nonlocal done
@@ -196,7 +202,7 @@ def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts, titl
 
         tasks = [
             Task(
-                name=f"part {number} of the {title}",
+                name=f"part {number} of the {plan.title}",
                 function=embed_part,
                 args=(plan, number, names[number], output, fence),
                 is_leased=True,

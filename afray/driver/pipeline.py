@@ -16,6 +16,7 @@ from afray.driver.evaluating import evaluate
 from afray.driver.features import PreparedPool
 from afray.driver.kept import check_quarantine
 from afray.driver.labelling import Labels
+from afray.driver.metering import meter_funnel
 from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import draw_report
 from afray.driver.selecting import select
@@ -36,6 +37,7 @@ def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evalu
     certificate = find_certificate(workspace.output)
     prepared = PreparedPool(workspace, embed(workspace, certificate, labels, selection=workspace.job.spec.selection))
     outcome = name_selection(prepared.pool, select(workspace, prepared))
+    meter_funnel(workspace.meter, kept=outcome.selection.kept, selected=len(outcome.selection.rows))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
     evaluation = measure(workspace, prepared, outcome, labels)
     return draw_report(workspace, prepared, outcome, certificate, evaluation)
@@ -63,7 +65,9 @@ def embed(
         selection=selection,
         known=encoder_facts(certificate) if certificate else None,
     )
-    if pool.rows.quarantine.num_rows > spec.pool.max_bad_fraction * pool.rows.listed:
+    rows = pool.rows
+    meter_funnel(workspace.meter, listed=rows.listed, readable=rows.readable, unique=rows.unique)
+    if rows.quarantine.num_rows > spec.pool.max_bad_fraction * rows.listed:
         publish_quarantine(workspace.output, pool, QUARANTINE, fence=workspace.fence)
-    check_quarantine(pool.rows, spec.pool.max_bad_fraction, field="spec.pool", file=QUARANTINE)
+    check_quarantine(rows, spec.pool.max_bad_fraction, field="spec.pool", file=QUARANTINE)
     return pool

@@ -19,9 +19,10 @@ from afray.driver.certifying import JOB, build_certificate, encoder_facts, read_
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
 from afray.driver.outputs import name_selection
-from afray.driver.progress import Display, Stages
+from afray.driver.progress import Display
 from afray.driver.publishing import FILES, HTML, REPORTS, find_commits, find_report, published_digest
 from afray.driver.selecting import compute
+from afray.driver.stages import Stages
 from afray.driver.stored_selection import load_given_cores
 from afray.driver.workspace import RunSettings, Workspace
 from afray.errors import PoolError

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from afray.api.digest import spec_digest
 from afray.api.job import SelectionJob
+from afray.contract.metrics import JobLabels
 from afray.driver.logbook import logging_to, noting
-from afray.driver.progress import Display, Stages
+from afray.driver.progress import Display
+from afray.driver.stages import Stages
+from afray.runtime.meters import Meter, RayMeter
 from afray.runtime.slots import Slot, WorkerGroup
 from afray.storage.commits import Fence
 from afray.storage.ownership import Owner, Ownership, probe_conditional_create
@@ -38,6 +41,8 @@ class RunSettings:
     patience_seconds: float = 1800.0
     """How long to wait until they are there."""
     lease_seconds: float = 300.0
+    queue: str = ""
+    """Kueue's queue that the job went through, for those who count by team; "" for none."""
     owner: Owner = field(default_factory=Owner.of_run)
     attempt: int = 0
     """Of one owner's drivers, the one with the higher number has the output."""
@@ -72,6 +77,11 @@ class Workspace:
         return local_slots(self.settings.workers)
 
     @property
+    def meter(self) -> Meter:
+        """Where the run is counted."""
+        return self.stages.meter
+
+    @property
     def has_gpus(self) -> bool:
         """Whether there are workers that were given a GPU: then they do what needs one, and nobody else does."""
         return any(slot.gpus for slot in self.slots)
@@ -103,7 +113,7 @@ class Workspace:
         """The workers, started on first use: a run that finds all its work done needs none."""
         from afray.runtime.crew import Crew
 
-        return self.ray.enter_context(Crew(self.slots, lease_seconds=self.settings.lease_seconds))
+        return self.ray.enter_context(Crew(self.slots, lease_seconds=self.settings.lease_seconds, meter=self.meter))
 
     def release_crew(self) -> None:
         """Let the workers go, so that what they held is free for others; the next use of `crew` starts new ones."""
@@ -117,6 +127,11 @@ class Workspace:
         folder = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-")
         self._exits.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+
+def _labels(job: SelectionJob, settings: RunSettings) -> JobLabels:
+    metadata = job.metadata
+    return JobLabels(namespace=metadata.namespace or "", name=metadata.name, queue=settings.queue)
 
 
 def _sweep_scratch() -> None:
@@ -142,5 +157,5 @@ def opened(
         ownership = Ownership.acquire(output, settings.owner, spec_digest(job), attempt=settings.attempt)
         exits.enter_context(ownership)
         logbook = exits.enter_context(logging_to(output, ownership.epoch))
-        stages = Stages(display, logbook.save)
+        stages = Stages(display, logbook.save, RayMeter(_labels(job, settings)))
         yield Workspace(job, settings, output, ownership.fence, stages, exits, log_uri=logbook.uri)

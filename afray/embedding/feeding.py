@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,10 +41,16 @@ Content = tuple[bytes, str] | RowUnreadable
 """Bytes and their sha256, or why there are none."""
 ReadRows = tuple[list[Content], float]
 """Contents of a few rows, and the CPU-seconds that they took."""
-DecodedRows = tuple[list[RowOutcome], float]
-"""Outcomes of a few rows, and the CPU-seconds that they took, reading included."""
 Slots = NDArray[np.float32]
 """(rows, 3, S, S), channels last in memory: what the encoders want, and how images are decoded."""
+
+
+class DecodedRows(NamedTuple):
+    """Outcomes of a few rows, and what they took, reading included."""
+
+    outcomes: list[RowOutcome]
+    cpu_seconds: float
+    read_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,8 @@ class Batch:
     """(batch_size, 3, S, S) float32 in [0, 1]; zeros for bad rows and behind the last row."""
     outcomes: list[RowOutcome]
     decode_cpu_seconds: float
+    read_bytes: int
+    """Of the rows as they are stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +125,7 @@ class Feed:
         started = time.thread_time()
         contents, seconds = read
         outcomes = [_decode(content, self.rules, slot) for content, slot in zip(contents, slots, strict=False)]
-        return outcomes, seconds + time.thread_time() - started
+        return DecodedRows(outcomes, seconds + time.thread_time() - started, _count_bytes(contents))
 
 
 def _read(reader: RowReader, row: int) -> Content:
@@ -125,6 +134,10 @@ def _read(reader: RowReader, row: int) -> Content:
     except RowUnreadable as error:
         return error
     return content, hashlib.sha256(content).hexdigest()
+
+
+def _count_bytes(contents: list[Content]) -> int:
+    return sum(len(content[0]) for content in contents if not isinstance(content, RowUnreadable))
 
 
 def _decode(content: Content, rules: DecodeRules, slot: Slots) -> RowOutcome:
@@ -152,6 +165,7 @@ def _collect(rows: range, buffer: Tensor, tasks: list[Callable[[], DecodedRows]]
     return Batch(
         rows=rows,
         images=buffer,
-        outcomes=[outcome for outcomes, _ in results for outcome in outcomes],
-        decode_cpu_seconds=sum(seconds for _, seconds in results),
+        outcomes=[outcome for decoded in results for outcome in decoded.outcomes],
+        decode_cpu_seconds=sum(decoded.cpu_seconds for decoded in results),
+        read_bytes=sum(decoded.read_bytes for decoded in results),
     )

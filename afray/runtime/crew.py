@@ -28,7 +28,9 @@ from typing import Any
 import ray
 from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
+from afray.contract import metrics
 from afray.errors import Retryable
+from afray.runtime.meters import SILENT, Meter
 from afray.runtime.slots import Slot
 from afray.runtime.worker import PULSE, Pulse, WorkerActor
 
@@ -40,6 +42,8 @@ ATTEMPTS = 4
 POLL_SECONDS = 1.0
 FIRST_MOVE_SECONDS = 120.0
 """So long a worker need only answer: a new one imports libraries and loads a model before it can show any progress."""
+DIED, STALLED = "died", "stalled"
+"""Why a worker is lost; a label."""
 LOST = (RayActorError, OutOfMemoryError, NodeDiedError, ObjectLostError)
 """What Ray raises when a worker, its machine, or a result that lay there is gone."""
 
@@ -91,13 +95,14 @@ class _Seat:
 class Crew:
     """One actor per slot; use as a context manager."""
 
-    def __init__(self, slots: Sequence[Slot], *, lease_seconds: float = 300.0) -> None:
-        self.lease_seconds = lease_seconds
+    def __init__(self, slots: Sequence[Slot], *, lease_seconds: float = 300.0, meter: Meter = SILENT) -> None:
+        """`meter` counts losses here, and work in the workers."""
+        self.lease_seconds, self.meter = lease_seconds, meter
         self.replaced = 0
         self.failed_starts = 0
         """In a row, over all seats."""
         self.calls = itertools.count(1)
-        self.seats = [_hire(slot) for slot in slots]
+        self.seats = [_hire(slot, meter) for slot in slots]
 
     def __enter__(self) -> Crew:
         return self
@@ -130,23 +135,25 @@ class Crew:
         """
         return _Run(self, tasks, keep, on_done, on_rows).to_the_end()
 
-    def replace(self, seat: _Seat, why: str, *, level: int = logging.WARNING) -> None:
-        """Put a new actor on a seat whose actor is lost."""
-        log.log(level, "worker lost (%s), starting another", why)
+    def replace(self, seat: _Seat, why: str, cause: str = "") -> None:
+        """Put a new actor on a seat; `cause` says how the last one was lost, "" that it is let go of."""
+        log.log(logging.WARNING if cause else logging.INFO, "worker lost (%s), starting another", why)
+        if cause:
+            self.meter.count(metrics.LOST_WORKERS, 1, cause=cause)
         self.replaced += 1
         _dismiss(seat)
-        fresh = _hire(seat.slot)
+        fresh = _hire(seat.slot, self.meter)
         seat.actor, seat.hello, seat.task, seat.asked, seat.pulse = fresh.actor, fresh.hello, None, None, None
 
 
-def _hire(slot: Slot) -> _Seat:
+def _hire(slot: Slot, meter: Meter) -> _Seat:
     actor = WorkerActor.options(
         num_cpus=slot.cpus,
         num_gpus=slot.gpus,
         label_selector=slot.labels or None,
         # Where a node has room for more than its slots, a group's workers would crowd on the first one.
         scheduling_strategy="SPREAD" if slot.group else "DEFAULT",
-    ).remote(slot.threads)
+    ).remote(slot.threads, meter)
     return _Seat(slot=slot, actor=actor, hello=actor.pid.options(concurrency_group=PULSE).remote())
 
 
@@ -223,7 +230,7 @@ class _Run:
                 raise Retryable(
                     f"{crew.failed_starts} workers in a row died while starting (last: {why}). {HELP}"
                 ) from None
-            crew.replace(seat, why)
+            crew.replace(seat, why, DIED)
         else:
             seat.hello, crew.failed_starts = None, 0
 
@@ -238,7 +245,7 @@ class _Run:
             seat.task = None
             raise error.cause from None
         except LOST as error:
-            self._lose(seat, number, _first_line(error))
+            self._lose(seat, number, _first_line(error), DIED)
             return
         seat.task = None
         self._results[number] = result
@@ -246,12 +253,13 @@ class _Run:
         if self._on_done is not None:
             self._on_done(number, result)
 
-    def _lose(self, seat: _Seat, number: int, why: str) -> None:
-        self._crew.replace(seat, why)
+    def _lose(self, seat: _Seat, number: int, why: str, cause: str) -> None:
+        self._crew.replace(seat, why, cause)
         self._attempts[number] += 1
         if self._attempts[number] >= ATTEMPTS:
             name = self._tasks[number].name
             raise Retryable(f"{name}: {ATTEMPTS} workers in a row were lost while doing it (last: {why}). {HELP}")
+        self._crew.meter.count(metrics.REPEATED_TASKS, 1)
         self._pending.appendleft(number)
 
     def _check_leases(self) -> None:
@@ -262,7 +270,7 @@ class _Run:
             self._read_pulse(seat)
             if time.monotonic() - seat.advanced > self._crew.lease_seconds:
                 del self._running[reference]
-                self._lose(seat, number, f"no progress for {self._crew.lease_seconds:.0f} s")
+                self._lose(seat, number, f"no progress for {self._crew.lease_seconds:.0f} s", STALLED)
         if self._on_rows is not None:
             self._on_rows(sum(seat.pulse.rows for seat, _ in self._running.values() if seat.pulse))
 
@@ -283,7 +291,7 @@ class _Run:
     def _abandon(self) -> None:
         """After an error no task of this run may still work when the next run starts."""
         for seat, _ in self._running.values():
-            self._crew.replace(seat, "its run ended with an error", level=logging.INFO)
+            self._crew.replace(seat, "its run ended with an error")
 
 
 def _first_line(error: BaseException) -> str:

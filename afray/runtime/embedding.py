@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from afray.api.embedding import EmbeddingSpec
 from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
+from afray.contract import metrics
 from afray.embedding.determinism import pin_threads
 from afray.embedding.encoders import (
     Encoder,
@@ -21,12 +22,13 @@ from afray.embedding.encoders import (
     fingerprint_embeddings,
     load_encoder,
 )
-from afray.embedding.engine import embed_rows
+from afray.embedding.engine import Timings, embed_rows
 from afray.embedding.given import accept_vectors
 from afray.embedding.rules import DecodeRules, parse_background
 from afray.pool.manifest import PoolIndex
 from afray.pool.readers import open_rows, read_vectors
 from afray.pool.rows import RowReader
+from afray.runtime.counting import count_batch
 from afray.runtime.vectors import ROWS, VECTORS, pack
 from afray.runtime.worker import WorkerContext
 from afray.storage.commits import Commit, Fence, commit, read_blob
@@ -47,6 +49,13 @@ class EmbedPlan:
     index: PoolIndex
     source: Store
     expects_gpu: bool = False
+    title: str = "pool"
+    """What the rows are called, the pool or the held-out set."""
+
+    @property
+    def stage(self) -> str:
+        """The stage of the driver that embeds them."""
+        return f"embed {self.title}"
 
     @property
     def has_vectors(self) -> bool:
@@ -108,11 +117,14 @@ def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, 
         given = read_vectors(plan.pool, plan.source, part)
         vectors, table = accept_vectors(part, given, rejects_zero_vectors=plan.rejects_zero_vectors)
         device = "given"
+        context.meter.count(metrics.EMBEDDED_ROWS, len(part), stage=plan.stage)
     else:
         vectors, table, device = embed_pixels(context, plan, part)
     context.move()
+    context.meter.count(metrics.QUARANTINED_ROWS, len(part) - table["reason"].null_count, stage=plan.stage)
     facts: dict[str, JsonValue] = {"rows": len(part), "dim": int(vectors.shape[1]), "device": device}
     payload = {VECTORS: pack(vectors), ROWS: _table_bytes(table)}
+    context.meter.count(metrics.WRITTEN_BYTES, sum(map(len, payload.values())), stage=plan.stage)
     return commit(output, name, payload, facts, fence=fence)
 
 
@@ -121,8 +133,9 @@ def embed_pixels(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> tup
     encoder = _encoder(context, plan)
     context.move()
 
-    def report(done: int) -> None:
-        context.rows_done = done
+    def report(batch: Timings) -> None:
+        context.rows_done += batch.rows
+        count_batch(context.meter, plan.stage, batch)
 
     reader = _ShownReader(open_rows(plan.pool, plan.source, part), context)
     rows = embed_rows(

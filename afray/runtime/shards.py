@@ -12,7 +12,9 @@ import ray
 from ray.exceptions import ObjectLostError
 from threadpoolctl import threadpool_limits
 
+from afray.algorithms.clusters import Outcome
 from afray.algorithms.shards import F32, I64, Shard
+from afray.runtime.counting import count_clusters
 from afray.runtime.crew import Crew, Task
 from afray.runtime.features import FeatureFile
 from afray.runtime.worker import WorkerContext
@@ -75,8 +77,14 @@ class RayShards:
             [
                 Task(name=f"{step.__name__} {number}", function=_run_each, args=(self._source, step, task, *sent))
                 for number, task in enumerate(tasks)
-            ]
+            ],
+            on_done=self._count,
         )
+
+    def _count(self, _: int, result: Any) -> None:
+        """Here, where every result comes by: a worker that is let go of takes with it what it has not yet told Ray."""
+        if isinstance(result, Outcome):
+            count_clusters(self._crew.meter, result)
 
     def _map_tasks(self, step: Callable[..., Any], args: tuple[Any, ...]) -> list[Task]:
         sent = [_send(argument) for argument in args]

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import ray
 
+from afray.runtime.meters import SILENT, Meter
+
 T = TypeVar("T")
 
 
@@ -24,9 +26,11 @@ class Pulse(NamedTuple):
 class WorkerContext:
     """One worker's memory between tasks: models, open files. Nothing in it may change a result."""
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, meter: Meter = SILENT) -> None:
         self.threads = threads
         """Threads that this worker may keep busy."""
+        self.meter = meter
+        """Where its work is counted."""
         self.rows_done = 0
         """Rows finished inside the running task, for display."""
         self._moves = itertools.count(1)
@@ -48,8 +52,8 @@ class WorkerContext:
 class Worker:
     """Runs one task at a time and answers questions about it meanwhile."""
 
-    def __init__(self, threads: int = 1) -> None:
-        self._context = WorkerContext(threads)
+    def __init__(self, threads: int = 1, meter: Meter = SILENT) -> None:
+        self._context = WorkerContext(threads, meter)
         self._call = 0
 
     def call(self, number: int, function: Callable[..., Any], *args: Any) -> tuple[None, Any]:

@@ -1,4 +1,4 @@
-"""Families of metrics, as docs/metrics.md lists them and as the operator exposes them."""
+"""Families of metrics, as docs/metrics.md lists them and as the operator and Ray expose them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from helpers.repository import ROOT
 from prometheus_client.metrics_core import Metric
 
 PAGE = ROOT / "docs" / "metrics.md"
-ROW = re.compile(r"^\| `(afray_\w+)` \| (\w+) \|([^|]*)\| ([^|]*) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]*) \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,11 +23,13 @@ class Family:
     meaning: str
 
 
-def documented() -> list[Family]:
-    """What the page says."""
+def documented(prefix: str = "afray") -> list[Family]:
+    """What the page says of metrics whose names begin so: the operator's own, or those of Ray's nodes."""
     rows = ROW.findall(PAGE.read_text())
     return sorted(
-        Family(name, kind, tuple(sorted(re.findall(r"\w+", labels))), says) for name, kind, labels, says in rows
+        Family(name, kind, tuple(sorted(re.findall(r"\w+", labels))), says)
+        for name, kind, labels, says in rows
+        if name.startswith(f"{prefix}_")
     )
 
 

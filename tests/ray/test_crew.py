@@ -10,13 +10,29 @@ from pathlib import Path
 import pytest
 import ray
 
+from afray.contract.metrics import RayMetric
 from afray.errors import PoolError, Retryable
 from afray.runtime.crew import ATTEMPTS, Crew, Task
+from afray.runtime.meters import SilentMeter
 from afray.runtime.nodes import await_pods
 from afray.runtime.slots import Slot, WorkerGroup
 from afray.runtime.worker import WorkerContext
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
+
+
+class Losses(SilentMeter):
+    """Remembers what the driver counts; workers get a silent one."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, ...]] = []
+
+    def __reduce__(self) -> tuple[type[SilentMeter], tuple[()]]:
+        return SilentMeter, ()
+
+    def count(self, counter: RayMetric, amount: float, **labels: str) -> None:
+        assert amount == 1
+        self.counted.append((counter.name, *labels.values()))
 
 
 def square(_: WorkerContext, number: int) -> int:
@@ -106,11 +122,13 @@ def test_results_come_in_task_order_whoever_finishes_first() -> None:
 
 
 def test_a_task_whose_worker_dies_runs_again_on_a_new_one(tmp_path: Path) -> None:
-    with Crew([Slot()] * 2) as crew:
+    losses = Losses()
+    with Crew([Slot()] * 2, meter=losses) as crew:
         before = crew.pids
         assert crew.run(numbered(die_once, 8, str(tmp_path / "mark"))) == list(range(8))
         assert crew.replaced == 1
         assert len(set(before) - set(crew.pids)) == 1
+    assert losses.counted == [("afray_workers_lost_total", "died"), ("afray_tasks_repeated_total",)]
 
 
 def test_a_worker_killed_from_outside_is_replaced_too(tmp_path: Path) -> None:
@@ -130,17 +148,21 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name() -> None:
 
 
 def test_an_error_of_a_task_arrives_as_it_was_raised() -> None:
-    with Crew([Slot()] * 2) as crew:
+    losses = Losses()
+    with Crew([Slot()] * 2, meter=losses) as crew:
         with pytest.raises(PoolError, match="row 1 is wrong; mend it"):
             crew.run(numbered(refuse, 4))
         assert crew.run(numbered(square, 3)) == [0, 1, 4]
+    assert losses.counted == [], "who is replaced lest he go on is not lost"
 
 
 def test_a_lease_without_progress_is_taken_back(tmp_path: Path) -> None:
-    with Crew([Slot()], lease_seconds=2.0) as crew:
+    losses = Losses()
+    with Crew([Slot()], lease_seconds=2.0, meter=losses) as crew:
         task = Task(name="shard 0", function=hang_once, args=(str(tmp_path / "mark"),), is_leased=True)
         assert crew.run([task]) == ["done"]
         assert crew.replaced == 1
+    assert losses.counted == [("afray_workers_lost_total", "stalled"), ("afray_tasks_repeated_total",)]
 
 
 def test_a_lease_with_progress_may_last_longer_than_its_limit() -> None:

@@ -44,6 +44,7 @@ def run_settings(environment: DriverEnvironment) -> RunSettings:
         groups=worker_groups(job, stage),
         patience_seconds=job.spec.policy.start_deadline_seconds,
         lease_seconds=environment.lease_seconds,
+        queue=environment.queue,
         owner=Owner.of_job(environment.job_uid, title),
         attempt=attempt_rank(stage, environment.attempt),
     )

@@ -116,6 +116,7 @@ def _plan(attempt: Attempt, runtime: RuntimeSpec) -> PodPlan:
         progress=names.progress_name(attempt.owner.name),
         lease_seconds=lease_seconds(attempt.job.spec.policy.stall_timeout_seconds),
         operator=__version__,
+        queue=attempt.queue,
     )
     labels = {name: str(value) for name, value in _attempt_labels(attempt).items()}
     return PodPlan(

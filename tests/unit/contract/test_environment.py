@@ -37,6 +37,7 @@ def told() -> DriverEnvironment:
         progress="weld-pilot-progress",
         lease_seconds=300,
         operator="0.1.0",
+        queue="team-a",
     )
 
 
@@ -58,7 +59,7 @@ def test_a_driver_reads_what_the_operator_wrote(told: DriverEnvironment) -> None
 
 
 def test_credentials_templates_and_labels_do_not_travel(told: DriverEnvironment) -> None:
-    text = told.to_variables()["SELECTION_SPEC"]
+    text = told.to_variables()["SELECTION_SPEC"]  # the queue has a variable of its own
     assert told.job.metadata.name in text
     assert not [secret for secret in ("s3-credentials", "pull-secret", "AWS_REGION", "on-demand", "team-a") if
                 secret in text]  # fmt: skip
@@ -110,6 +111,14 @@ def test_a_turn_is_known_although_the_spec_cannot_be_read(told: DriverEnvironmen
     assert Turn.from_variables(variables) == Turn(stage=Stage.finetune, attempt=2, progress="weld-pilot-progress")
     del variables["SELECTION_PROGRESS"]
     assert Turn.from_variables(variables).progress == ""
+
+
+def test_operators_that_do_not_tell_the_queue_are_understood(told: DriverEnvironment) -> None:
+    variables = told.to_variables()
+    assert variables.pop("SELECTION_QUEUE") == "team-a"
+    assert DriverEnvironment.from_variables(variables) == replace(
+        DriverEnvironment.from_variables(told.to_variables()), queue=""
+    )
 
 
 @pytest.mark.parametrize(("stall", "lease"), [(60, 20), (900, 300), (86_400, 300)])

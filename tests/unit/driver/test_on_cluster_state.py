@@ -11,7 +11,7 @@ from afray.contract.progress import Failure, LabelsResult, SelectionResult, read
 from afray.driver.on_cluster.display import ClusterDisplay
 from afray.driver.on_cluster.pace import WINDOW_SECONDS, Pace
 from afray.driver.on_cluster.state import DriverState
-from afray.driver.progress import Stages
+from afray.driver.stages import Stages
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 

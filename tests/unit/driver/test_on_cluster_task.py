@@ -32,6 +32,7 @@ def make_environment(changes: dict[str, object] | None = None, *, operator: str 
         progress="",
         lease_seconds=20,
         operator=operator,
+        queue="team-a",
     )
 
 
@@ -54,6 +55,7 @@ def test_the_output_belongs_to_the_job_whatever_its_attempt() -> None:
     assert settings.owner.title == "SelectionJob weld-pilot, attempt 2 of select"
     assert settings.lease_seconds == 20
     assert settings.patience_seconds == 1800
+    assert settings.queue == "team-a"
     assert settings.attempt == attempt_rank(Stage.select, 2)
 
 

@@ -14,7 +14,7 @@ from helpers import image_files
 from helpers.encoders import Applied, tiny_encoder
 from torch import Tensor
 
-from afray.embedding.engine import EmbeddedRows, embed_rows
+from afray.embedding.engine import EmbeddedRows, Timings, embed_rows
 from afray.embedding.feeding import LOOK_AHEAD
 from afray.embedding.given import accept_vectors
 from afray.embedding.outcomes import EMBEDDED_SCHEMA
@@ -223,18 +223,21 @@ def test_reads_run_side_by_side_even_where_the_model_has_the_cpu() -> None:
     assert result.table["reason"].null_count == 64
 
 
-def test_progress_counts_rows_after_each_batch() -> None:
-    done: list[int] = []
-    embed_rows(
+def test_each_batch_is_told_with_what_it_took() -> None:
+    told: list[Timings] = []
+    contents = [*photos(17), RowUnreadable(Reason.missing, "it is gone"), b"no image"]
+    result = embed_rows(
         tiny_encoder(),
         index_part(19),
-        Contents(photos(19)),
+        Contents(contents),
         RULES,
         batch_size=8,
         threads=2,
-        progress=done.append,
+        progress=told.append,
     )
-    assert done == [8, 16, 19]
+    assert [batch.rows for batch in told] == [8, 8, 3]
+    assert Timings.total(told) == result.timings
+    assert result.timings.read_bytes == sum(len(content) for content in contents if isinstance(content, bytes))
 
 
 def test_a_part_without_rows_gives_nothing() -> None:

@@ -113,12 +113,20 @@ def test_only_the_head_is_told_the_task_and_only_it_speaks_to_the_api_server() -
         assert pod["spec"]["serviceAccountName"] == "irsa"
 
 
+@pytest.mark.parametrize("name", ["everything-select", "everything-labels", "everything-finetune", "minimal-select"])
+def test_prometheus_finds_the_metrics_of_every_pod_that_runs_ray(name: str) -> None:
+    for role, pod in pods(rayjob_goldens.make(name)):
+        ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", ())]
+        found = [port["containerPort"] for port in ports if port["name"] == "metrics"]
+        assert found == ([] if role == "submitter" else [8080])
+
+
 def test_the_driver_reads_its_task_from_the_head_s_variables_as_a_kubelet_gives_them() -> None:
     given_variables = variables(dict(pods(rayjob_goldens.make("everything-finetune")))["head"])
     as_expanded = {name: (value or "").replace("$$", "$") for name, value in given_variables.items()}
     task = DriverEnvironment.from_variables(as_expanded)
     assert (task.stage, task.attempt, task.job_uid, task.progress) == (Stage.finetune, 1, UID, f"{NAME}-progress")
-    assert task.lease_seconds == 40
+    assert (task.lease_seconds, task.queue) == (40, "team-a")
     assert task.job.spec.pool.uri == "s3://plant/$(HOME)/welds"
 
 

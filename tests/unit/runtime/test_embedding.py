@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import jobs
+from helpers.meters import RecordingMeter
 from helpers.pools import parquet_bytes, vector_column
 
+from afray.contract import metrics
 from afray.driver.verifying import NoFence
 from afray.embedding.encoders import load_encoder
 from afray.pool.index import build_index
@@ -23,7 +25,8 @@ class CountingContext(WorkerContext):
     """Counts what would keep a lease alive."""
 
     def __init__(self, threads: int = 1) -> None:
-        super().__init__(threads)
+        self.counted = RecordingMeter()
+        super().__init__(threads, self.counted)
         self.moved = 0
 
     def move(self) -> None:
@@ -62,6 +65,41 @@ def test_threads_change_no_bit(tmp_path: Path) -> None:
         embed_part(CountingContext(threads), plan, 0, f"with-{threads}", output, NoFence()) for threads in (1, 3, 20)
     ]
     assert len({part.blobs[VECTORS].sha256 for part in parts}) == 1
+
+
+def test_a_part_counts_its_rows_bytes_and_seconds_and_what_is_of_no_use(tmp_path: Path) -> None:
+    plan, output = make_plan(tmp_path)
+    context, stage = CountingContext(), ("embed pool",)
+    part = embed_part(context, plan, 0, "part", output, NoFence())
+    counted = {metric: context.counted.of(metric) for metric in metrics.METRICS}
+    assert counted[metrics.EMBEDDED_ROWS] == {stage: ROWS}
+    assert counted[metrics.QUARANTINED_ROWS] == {stage: ROWS / 3}
+    stored = sum(path.stat().st_size for path in (tmp_path / "pool").rglob("*.png"))
+    assert counted[metrics.READ_BYTES] == {stage: stored}
+    assert counted[metrics.WRITTEN_BYTES] == {stage: sum(blob.size for blob in part.blobs.values())}
+    assert 0 < counted[metrics.MODEL_SECONDS][stage] <= counted[metrics.EMBEDDING_SECONDS][stage]
+    assert counted[metrics.DECODE_SECONDS][stage] > 0
+
+
+def test_vectors_that_are_given_are_counted_under_the_stage_that_takes_them(tmp_path: Path) -> None:
+    vectors = vector_column(np.array([[0, np.nan], [1, 2], [3, 4]], np.float32))
+    jobs.write_file(tmp_path / "pool" / "a.parquet", parquet_bytes({"id": ["a", "b", "c"], "embedding": vectors}))
+    spec = jobs.parse(jobs.embeddings_manifest(tmp_path / "pool", tmp_path / "out")).spec
+    source, output = open_pool(spec.pool), Store.open(str(tmp_path / "out"))
+    index = build_index(spec.pool, source, output, 100, fence=NoFence())
+    plan = EmbedPlan(
+        pool=spec.pool,
+        decode=spec.pool.decode,
+        embedding=spec.embedding,
+        index=index,
+        source=source,
+        title="held-out",
+    )
+    context = CountingContext()
+    embed_part(context, plan, 0, "part", output, NoFence())
+    assert context.counted.of(metrics.EMBEDDED_ROWS) == {("embed held-out",): 3}
+    assert context.counted.of(metrics.QUARANTINED_ROWS) == {("embed held-out",): 1}
+    assert context.counted.of(metrics.READ_BYTES) == {}
 
 
 @pytest.mark.parametrize(
