@@ -84,6 +84,16 @@ def no_api_server() -> str | None:
     return None
 
 
+def no_chart() -> str | None:
+    """Return why the chart cannot be rendered and checked here."""
+    if sys.platform != "linux":
+        return f"they need Linux, this is {sys.platform}"
+    missing = [name for name in ("go", "npm") if shutil.which(name) is None]
+    if missing:
+        return f"they need {' and '.join(missing)} on the PATH, to fetch Helm and the CRDs of the Prometheus operator"
+    return None
+
+
 def no_cluster() -> str | None:
     """Return why no cluster can run here."""
     if (reason := no_api_server()) is not None:
