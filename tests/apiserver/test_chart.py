@@ -191,11 +191,12 @@ def message(verdict: Verdict) -> str:
     return str(verdict.answer["message"])
 
 
-def test_a_chart_that_is_older_than_the_crd_is_refused(api_server: ApiServer, kubectl: Kubectl) -> None:
+@pytest.mark.parametrize("newer", ["9.0.0", "9.0.0-rc.1"])
+def test_a_chart_that_is_older_than_the_crd_is_refused(api_server: ApiServer, kubectl: Kubectl, newer: str) -> None:
     annotated = ("annotate", "crd", JOBS, "--overwrite")
-    kubectl(*annotated, "afray.dev/chart-version=0.9.0")
+    kubectl(*annotated, f"afray.dev/chart-version={newer}")
     try:
-        with pytest.raises(StepFailed, match=r"is of chart 0\.9\.0, newer than this chart") as refused:
+        with pytest.raises(StepFailed, match=f"is of chart {newer}, newer than this chart") as refused:
             install(api_server)
         assert "set crds.install=false" in str(refused.value)
         install(api_server, "--set=crds.install=false")
@@ -203,7 +204,7 @@ def test_a_chart_that_is_older_than_the_crd_is_refused(api_server: ApiServer, ku
         kubectl(*annotated, "afray.dev/chart-version-")
 
 
-@pytest.mark.parametrize("version", ["0.0.1", None])
+@pytest.mark.parametrize("version", ["0.0.1", CHART_VERSION, None])
 def test_a_crd_that_is_older_or_says_nothing_is_replaced(
     api_server: ApiServer, kubectl: Kubectl, version: str | None
 ) -> None:

@@ -161,7 +161,7 @@ def test_everything_reaches_the_pods() -> None:
     assert "runAsGroup" not in pod["securityContext"]
     assert {"nodeSelector", "tolerations", "affinity"} <= pod.keys()
     assert container["args"] == [
-        "--lease=afray-system/afray", "--lease-duration=20", "--renew-deadline=15", "--retry-period=3", "--workers=8",
+        "--lease=afray-system/afray", "--lease-duration=20", "--renew-deadline=12", "--retry-period=3", "--workers=8",
         "--resync-seconds=600", "--log-level=debug", "--log-format=text", "--namespace=inspection",
         "--namespace=assembly", "--workers=16",
     ]  # fmt: skip

@@ -48,7 +48,7 @@
 {{- if .Values.crds.install -}}
 {{- $there := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "selectionjobs.afray.dev" -}}
 {{- $by := dig "metadata" "annotations" "afray.dev/chart-version" "0.0.0" $there -}}
-{{- if semverCompare (printf ">%s" .Chart.Version) $by -}}
+{{- if gt ((semver $by).Compare (semver .Chart.Version)) 0 -}}
 {{- fail (printf "the CRD selectionjobs.afray.dev in the cluster is of chart %s, newer than this chart, %s, whose CRD would drop fields of jobs that are there: install chart %s or newer, or set crds.install=false to leave the newer CRD in place" $by .Chart.Version $by) -}}
 {{- end -}}
 {{- end -}}
