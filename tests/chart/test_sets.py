@@ -78,6 +78,7 @@ def test_the_default_is_two_pods_apart_of_which_one_may_be_drained() -> None:
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     (spread,) = deployment["template"]["spec"]["topologySpreadConstraints"]
     assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    assert spread["matchLabelKeys"] == ["pod-template-hash"]  # else pods of the old version push those of the new away
     labels = deployment["template"]["metadata"]["labels"]
     for selector in (spread["labelSelector"], only(made, "PodDisruptionBudget")["spec"]["selector"]):
         assert selector["matchLabels"].items() <= labels.items()

@@ -80,6 +80,16 @@ def test_ray_pods_carry_what_their_monitor_looks_for() -> None:
         assert {endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]} <= ports
 
 
+@pytest.mark.parametrize(
+    ("switch", "kind", "endpoints"),
+    [("podMonitor", "PodMonitor", "podMetricsEndpoints"), ("serviceMonitor", "ServiceMonitor", "endpoints")],
+)
+def test_the_namespace_of_a_metric_stays_that_of_its_job(switch: str, kind: str, endpoints: str) -> None:
+    (endpoint,) = only(render(nested(f"monitoring.{switch}.enabled", True)), kind)["spec"][endpoints]
+    assert endpoint["honorLabels"] is True
+    assert endpoint["port"] == "metrics"
+
+
 def test_the_policy_looks_at_the_label_that_the_operator_reads() -> None:
     rules = only(render(nested("admissionPolicy.enabled", True)), "ValidatingAdmissionPolicy")["spec"]
     assert all(names.QUEUE_LABEL in variable["expression"] for variable in rules["variables"])
