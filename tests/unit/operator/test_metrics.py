@@ -24,6 +24,7 @@ from afray.api.status import JobStatus
 JOB = {"namespace": NAMESPACE, "name": NAME, "queue": "team-a"}
 STATUS = {
     "phase": "Running",
+    "reason": "Heartbeat",
     "attempt": {"stage": "select", "number": 2, "failures": 1},
     "progress": {"stage": "embed", "done": 10, "total": 40, "heartbeatTime": moment(START)},
 }
@@ -74,6 +75,7 @@ def test_a_job_is_told_by_its_status_and_not_at_all_when_it_is_gone() -> None:
     raw = operator.knows()
     assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Running") == 1
     assert operator.value("afray_job_phase", **JOB, phase="Running") == 1
+    assert operator.value("afray_job_reason", **JOB, phase="Running", reason="Heartbeat") == 1
     assert operator.value("afray_job_progress_ratio", **JOB, stage="embed") == 0.25
     assert operator.value("afray_job_heartbeat_timestamp_seconds", **JOB) == START.timestamp()
     assert operator.value("afray_job_attempt", **JOB) == 2
