@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed import gate, helm
-from testbed.gomodules import source
+from testbed import gate, helm, prometheus
+from testbed.gomodules import program, source
 
 
 def prepare() -> None:
@@ -12,21 +12,29 @@ def prepare() -> None:
     source("monitoring-crds")
 
 
-GATE = gate.Gate("chart", gate.no_chart, prepare)
+GATES = (
+    gate.Gate("chart", gate.no_chart, prepare),
+    gate.Gate("promtool", prometheus.missing, lambda: prometheus.program("promtool")),
+    gate.Gate("grafana", gate.no_go, lambda: program("grafana-check")),
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    GATE.select(config, items)
+    for one in GATES:
+        one.select(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    GATE.open(session)
+    for one in GATES:
+        one.open(session)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    GATE.excuse(session)
+    for one in GATES:
+        one.excuse(session)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    GATE.tell(config)
+    for one in GATES:
+        one.tell(config)

@@ -28,7 +28,7 @@ class Gate:
     mark: str
     obstacle: Callable[[], str | None]
     """Why this machine cannot run them, None if it can."""
-    prepare: Callable[[], None]
+    prepare: Callable[[], object]
     """Makes what takes minutes."""
     _closed: tuple[int, str] | None = field(default=None, init=False)
 
@@ -82,6 +82,11 @@ def no_api_server() -> str | None:
     if shutil.which("go") is None:
         return "they need Go 1.26 or newer on the PATH, to build etcd and kube-apiserver"
     return None
+
+
+def no_go() -> str | None:
+    """Return why no program can be built from Go modules here."""
+    return None if shutil.which("go") else "they need Go 1.26 or newer on the PATH, to build what judges dashboards"
 
 
 def no_chart() -> str | None:

@@ -2,7 +2,7 @@
 
 Each program is an artifact of its own, so that an API server alone needs no more than etcd, kube-apiserver and kubectl.
 The manifests that install KubeRay and Kueue come out of the same modules, without building them; of the Prometheus
-operator the CRDs alone are wanted.
+operator the CRDs alone are wanted, of Grafana the code that it generates from the schema of dashboards.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ PROGRAMS = {
         Program("coredns", "coredns", "."),
         Program("kuberay", "kuberay", "github.com/ray-project/kuberay/ray-operator"),
         Program("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue"),
+        Program("grafana-check", "grafana", "."),
     )
 }
 SOURCES = {
