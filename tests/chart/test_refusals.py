@@ -58,12 +58,20 @@ BAD = [
     ("admissionPolicy.gpuResource", "nvidia.com/gpu' in {} || '"),
     ("monitoring.interval", 30),
     ("monitoring.podMonitor", True),
+    ("monitoring.rules.jobFailed.for", "soon"),
+    ("monitoring.rules.jobFailed.severity", "Critical!"),
+    ("monitoring.rules.jobStalled.afterSeconds", "10m"),
+    ("monitoring.rules.quarantineHigh.percent", 100),
+    ("monitoring.rules.runbookUrl", ""),
+    ("monitoring.rules.alertLabels.team", 5),
+    ("monitoring.dashboards.labels", "grafana_dashboard"),
 ]
 UNKNOWN = [
     "replicaCount",
     "image.name",
     "leaderElection.leaseDuration",
     "monitoring.podMonitor.interval",
+    "monitoring.rules.jobFailed.threshold",
     "resources.cpu",
 ]
 
@@ -104,7 +112,12 @@ def test_values_that_do_not_go_together_are_refused_with_a_remedy(values: dict[s
 
 @pytest.mark.parametrize(
     ("switch", "kind"),
-    [("podMonitor", "PodMonitor"), ("serviceMonitor", "ServiceMonitor"), ("jobPodMonitor", "PodMonitor")],
+    [
+        ("podMonitor", "PodMonitor"),
+        ("serviceMonitor", "ServiceMonitor"),
+        ("jobPodMonitor", "PodMonitor"),
+        ("rules", "PrometheusRule"),
+    ],
 )
 def test_monitoring_without_its_crds_says_which_lacks_and_what_to_set(switch: str, kind: str) -> None:
     values = nested(f"monitoring.{switch}.enabled", True)

@@ -20,6 +20,7 @@ POLICY: set[Identity] = {
     ("ValidatingAdmissionPolicy", "", "afray"),
     ("ValidatingAdmissionPolicyBinding", "", "afray"),
 }
+DASHBOARDS: set[Identity] = {("ConfigMap", NAMESPACE, f"afray-dashboard-{name}") for name in ("fleet", "job")}
 ROLE_IN_TWO = {(kind, namespace, "afray") for kind in ("Role", "RoleBinding") for namespace in ("a", "b")}
 
 SWITCHES: list[tuple[dict[str, Any], set[Identity], set[Identity]]] = [
@@ -35,6 +36,8 @@ SWITCHES: list[tuple[dict[str, Any], set[Identity], set[Identity]]] = [
     (nested("admissionPolicy.enabled", True), POLICY, set()),
     (nested("monitoring.podMonitor.enabled", True), {("PodMonitor", NAMESPACE, "afray")}, set()),
     (nested("monitoring.jobPodMonitor.enabled", True), {("PodMonitor", NAMESPACE, "afray-jobs")}, set()),
+    (nested("monitoring.rules.enabled", True), {("PrometheusRule", NAMESPACE, "afray")}, set()),
+    (nested("monitoring.dashboards.enabled", True), DASHBOARDS, set()),
     (
         nested("monitoring.serviceMonitor.enabled", True),
         {("ServiceMonitor", NAMESPACE, "afray"), ("Service", NAMESPACE, "afray-metrics")},
