@@ -34,9 +34,11 @@ check: $(STAMP)  ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-generate: $(STAMP)  ## write what follows from the models: the CRD, docs/spec.md, docs/conditions.md
+generate: $(STAMP)  ## write what follows from the models: the CRD, docs/spec.md, docs/conditions.md, the chart's values and dashboards
 	$(BIN)/python -m afray.api.generate
 	$(BIN)/python -m afray_operator.conditions_page
+	$(BIN)/python -m afray_operator.chart_values
+	$(BIN)/python -m afray_operator.dashboards
 
 TESTBED := env PYTHONPATH=tests $(BIN)/python -m testbed
 

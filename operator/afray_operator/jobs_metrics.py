@@ -18,6 +18,11 @@ def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     phase = GaugeMetricFamily(
         "afray_job_phase", "1, with the phase of the job.", labels=["namespace", "name", "queue", "phase"]
     )
+    reason = GaugeMetricFamily(
+        "afray_job_reason",
+        "1, with the phase of the job and the reason of the condition that decides it.",
+        labels=["namespace", "name", "queue", "phase", "reason"],
+    )
     ratio = GaugeMetricFamily(
         "afray_job_progress_ratio",
         "Done share of what the driver does, 0 to 1; `stage` is its own word for it.",
@@ -43,11 +48,12 @@ def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
         current = text(status, "phase") or "Pending"
         phases[names[0], queue, current] += 1
         phase.add_metric([*names, current], 1)
+        reason.add_metric([*names, current, text(status, "reason")], 1)
         _progress(block(status, "progress"), names, ratio, beat)
         if number := count(block(status, "attempt"), "number"):
             attempt.add_metric(names, number)
             failures.add_metric(names, count(block(status, "attempt"), "failures"))
-    yield from (_counted(phases), phase, ratio, beat, attempt, failures)
+    yield from (_counted(phases), phase, reason, ratio, beat, attempt, failures)
 
 
 def _counted(phases: Mapping[tuple[str, str, str], int]) -> Metric:

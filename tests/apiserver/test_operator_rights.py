@@ -8,7 +8,7 @@ import pytest
 import yaml
 from helpers.operator_process import apply_own_crd
 from helpers.repository import ROOT
-from kubernetes import client, config
+from helpers.rights import Rights, reviews_of
 from testbed.apiserver import ApiServer
 from testbed.helm import Helm
 
@@ -61,32 +61,15 @@ FORBIDDEN_ANYWHERE = [
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
-    """What the API server says, asked in the name of a release's operator."""
+class OperatorRights(Rights):
+    """Those of a release's operator."""
 
     release: str
-    reviews: client.AuthorizationV1Api
 
     @property
     def are_everywhere(self) -> bool:
         """Whether a ClusterRole gives them."""
         return not VALUES[self.release]
-
-    def allow(self, verb: str, resource: str, namespace: str = TENANT, name: str = "") -> bool:
-        """Whether it may do that."""
-        kind, _, part = resource.partition("/")
-        plural, _, group = kind.partition(".")
-        asked = client.V1ResourceAttributes(
-            verb=verb, group=group, resource=plural, subresource=part, namespace=namespace, name=name
-        )
-        spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=asked)
-        answer = self.reviews.create_self_subject_access_review(client.V1SelfSubjectAccessReview(spec=spec))
-        assert answer.status is not None
-        return answer.status.allowed
-
-    def allowed(self, asked: list[tuple[str, str]], namespace: str = TENANT) -> list[tuple[str, str]]:
-        """Of a table what it may do."""
-        return [one for one in asked if self.allow(*one, namespace=namespace)]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +80,7 @@ def tenants(api_server: ApiServer) -> None:
 
 
 @pytest.fixture(scope="module", params=list(VALUES))
-def rights(api_server: ApiServer, tenants: None, request: pytest.FixtureRequest) -> Rights:
+def rights(api_server: ApiServer, tenants: None, request: pytest.FixtureRequest) -> OperatorRights:
     """Those that the chart gives."""
     release = request.param
     api_server.kubectl("create", "namespace", release)
@@ -105,28 +88,27 @@ def rights(api_server: ApiServer, tenants: None, request: pytest.FixtureRequest)
     text = Helm(api_server.kubeconfig)("template", "afray", chart, "--namespace", release, *VALUES[release])
     kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
     api_server.kubectl.apply(*[part for part in yaml.safe_load_all(text) if part and part["kind"] in kinds])
-    connection = config.new_client_from_config(str(api_server.kubeconfig))
-    connection.set_default_header("Impersonate-User", f"system:serviceaccount:{release}:afray")
-    return Rights(release, client.AuthorizationV1Api(connection))
+    reviews = reviews_of(api_server.kubeconfig, f"system:serviceaccount:{release}:afray")
+    return OperatorRights(reviews, TENANT, release)
 
 
-def test_it_may_do_what_it_does(rights: Rights) -> None:
+def test_it_may_do_what_it_does(rights: OperatorRights) -> None:
     assert rights.allowed(NEEDED) == NEEDED
     assert rights.allowed(NEEDED_EVERYWHERE, namespace="") == (NEEDED_EVERYWHERE if rights.are_everywhere else [])
 
 
-def test_it_may_not_do_more(rights: Rights) -> None:
+def test_it_may_not_do_more(rights: OperatorRights) -> None:
     assert len(FORBIDDEN) + len(FORBIDDEN_ANYWHERE) >= 20
     assert rights.allowed(FORBIDDEN) == []
     assert rights.allowed(FORBIDDEN, namespace="") == []
     assert rights.allowed(FORBIDDEN_ANYWHERE, namespace="") == []
 
 
-def test_it_may_do_nothing_in_a_namespace_that_it_does_not_watch(rights: Rights) -> None:
+def test_it_may_do_nothing_in_a_namespace_that_it_does_not_watch(rights: OperatorRights) -> None:
     assert rights.allowed(NEEDED, namespace=OTHERS) == (NEEDED if rights.are_everywhere else [])
 
 
-def test_its_lease_is_the_only_one_that_it_may_change(rights: Rights) -> None:
+def test_its_lease_is_the_only_one_that_it_may_change(rights: OperatorRights) -> None:
     lease, home = "leases.coordination.k8s.io", rights.release
     assert rights.allow("create", lease, home)
     assert rights.allow("update", lease, home, "afray")

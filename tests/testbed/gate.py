@@ -28,7 +28,7 @@ class Gate:
     mark: str
     obstacle: Callable[[], str | None]
     """Why this machine cannot run them, None if it can."""
-    prepare: Callable[[], None]
+    prepare: Callable[[], object]
     """Makes what takes minutes."""
     _closed: tuple[int, str] | None = field(default=None, init=False)
 
@@ -81,6 +81,21 @@ def no_api_server() -> str | None:
         return f"they need Linux, this is {sys.platform}"
     if shutil.which("go") is None:
         return "they need Go 1.26 or newer on the PATH, to build etcd and kube-apiserver"
+    return None
+
+
+def no_go() -> str | None:
+    """Return why no program can be built from Go modules here."""
+    return None if shutil.which("go") else "they need Go 1.26 or newer on the PATH, to build what judges dashboards"
+
+
+def no_chart() -> str | None:
+    """Return why the chart cannot be rendered and checked here."""
+    if sys.platform != "linux":
+        return f"they need Linux, this is {sys.platform}"
+    missing = [name for name in ("go", "npm") if shutil.which(name) is None]
+    if missing:
+        return f"they need {' and '.join(missing)} on the PATH, to fetch Helm and the CRDs of the Prometheus operator"
     return None
 
 

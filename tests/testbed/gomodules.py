@@ -1,7 +1,8 @@
 """Programs of the testbed, built from Go modules whose versions and checksums are committed beside this file.
 
 Each program is an artifact of its own, so that an API server alone needs no more than etcd, kube-apiserver and kubectl.
-The manifests that install KubeRay and Kueue come out of the same modules, without building them.
+The manifests that install KubeRay and Kueue come out of the same modules, without building them; of the Prometheus
+operator the CRDs alone are wanted, of Grafana the code that it generates from the schema of dashboards.
 """
 
 from __future__ import annotations
@@ -57,12 +58,16 @@ PROGRAMS = {
         Program("coredns", "coredns", "."),
         Program("kuberay", "kuberay", "github.com/ray-project/kuberay/ray-operator"),
         Program("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue"),
+        Program("grafana-check", "grafana", "."),
     )
 }
 SOURCES = {
     "kuberay-config": Source("kuberay", "github.com/ray-project/kuberay/ray-operator", "config"),
     "kueue-chart": Source("kueue", "sigs.k8s.io/kueue", "charts/kueue"),
     "kueue-crds": Source("kueue", "sigs.k8s.io/kueue", "config/components/crd/bases"),
+    "monitoring-crds": Source(
+        "prometheus-operator", "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"
+    ),
 }
 API_SERVER = ("etcd", "kube-apiserver", "kubectl")
 

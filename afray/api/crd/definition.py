@@ -25,6 +25,9 @@ _COLUMNS: Final[list[JsonValue]] = [
     {"name": "Reason", "type": "string", "jsonPath": ".status.reason", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]
+CHART_VERSION: Final = f"{GROUP}/chart-version"
+"""Annotation of the definition in a cluster."""
+_VERSION: Final = "VERSION_OF_THE_CHART"
 _HEADER: Final = "# Written from the models by `make generate`; change the models, not this file.\n"
 
 
@@ -75,10 +78,13 @@ def render() -> str:
 
 
 def render_template() -> str:
-    """The definition as a template of the chart: it stays when the release goes, as all jobs would go with it."""
+    """The definition as a template of the chart: it stays when the release goes, as all jobs would go with it.
+
+    It says which chart it is of, so that an older one does not replace it and drop fields of jobs that are there.
+    """
     kept = definition()
-    kept["metadata"] = {**kept["metadata"], "annotations": {"helm.sh/resource-policy": "keep"}}
-    text = _write(kept).replace("{{", '{{ "{{" }}')
+    kept["metadata"] = {**kept["metadata"], "annotations": {"helm.sh/resource-policy": "keep", CHART_VERSION: _VERSION}}
+    text = _write(kept).replace("{{", '{{ "{{" }}').replace(_VERSION, '"{{ .Chart.Version }}"')
     return f"{_HEADER}{{{{- if .Values.crds.install }}}}\n{text}{{{{- end }}}}\n"
 
 

@@ -24,39 +24,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the operator may do to what it watches and makes; the same in a Role and in a ClusterRole. */}}
-{{- define "afray.rules" -}}
-- apiGroups: [afray.dev]
-  resources: [selectionjobs]
-  verbs: [get, list, watch, delete]
-- apiGroups: [afray.dev]
-  resources: [selectionjobs/status]
-  verbs: [patch]
-- apiGroups: [afray.dev]
-  resources: [selectionjobs/finalizers]
-  verbs: [update]
-- apiGroups: [ray.io]
-  resources: [rayjobs]
-  verbs: [get, list, watch, create, delete]
-- apiGroups: [ray.io]
-  resources: [rayclusters]
-  verbs: [get, list, watch]
-- apiGroups: [kueue.x-k8s.io]
-  resources: [workloads]
-  verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [get, list, watch, create, patch]
-- apiGroups: [""]
-  resources: [serviceaccounts]
-  verbs: [get, create]
-- apiGroups: [rbac.authorization.k8s.io]
-  resources: [roles, rolebindings]
-  verbs: [get, create]
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create]
+{{/* Constraints as the user wrote them; those without a selector mean the pods of this release, each rollout by itself. */}}
+{{- define "afray.spread" -}}
+{{- $own := dict "labelSelector" (dict "matchLabels" (include "afray.selector" . | fromYaml)) "matchLabelKeys" (list "pod-template-hash") -}}
+{{- $spread := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $spread = append $spread (hasKey . "labelSelector" | ternary . (merge (deepCopy .) $own)) -}}
+{{- end -}}
+{{- toYaml $spread -}}
 {{- end -}}

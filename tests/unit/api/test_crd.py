@@ -70,9 +70,12 @@ def test_the_template_of_the_chart_outlives_its_release() -> None:
     head, *lines, tail = definition.render_template().splitlines()[1:]
     assert (head, tail) == ("{{- if .Values.crds.install }}", "{{- end }}")
     kept = yaml.safe_load("\n".join(lines))
-    assert kept["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert kept["metadata"].pop("annotations") == {
+        "helm.sh/resource-policy": "keep",
+        "afray.dev/chart-version": "{{ .Chart.Version }}",
+    }
     assert kept == CRD
-    assert not any("{{" in line for line in lines)
+    assert sum("{{" in line for line in lines) == 1
 
 
 def test_everything_that_a_rule_may_look_at_is_bounded() -> None:

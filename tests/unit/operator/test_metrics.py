@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from afray_operator.cache import Cache
-from afray_operator.decide import decide
-from afray_operator.kinds import EVENT, POD, SELECTION_JOB
-from afray_operator.metrics import OperatorMetrics
-from afray_operator.observed import Observed
-from afray_operator.watching import Watches
-from afray_operator.workqueue import WorkQueue
+from afray_operator.kinds import POD, SELECTION_JOB
 from helpers import kube_objects
-from helpers.kube_objects import NAME, NAMESPACE, START, Raw, moment
+from helpers.kube_objects import NAMESPACE, START
 from helpers.metrics_page import documented, exposed
-from helpers.operator_world import World
-from helpers.small_api import SmallApi
-
-from afray.api.conditions import Phase
-from afray.api.status import JobStatus
-
-JOB = {"namespace": NAMESPACE, "name": NAME, "queue": "team-a"}
-STATUS = {
-    "phase": "Running",
-    "attempt": {"stage": "select", "number": 2, "failures": 1},
-    "progress": {"stage": "embed", "done": 10, "total": 40, "heartbeatTime": moment(START)},
-}
-
-
-class Metrics:
-    """The metrics of an operator that knows some jobs."""
-
-    def __init__(self) -> None:
-        self.watches = Watches(api=SmallApi(), cache=Cache(), queue=WorkQueue())
-        self.leads = True
-        self.metrics = OperatorMetrics(self.watches, lambda: self.leads)
-
-    def value(self, metric: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(metric, labels)
-
-    def knows(self, name: str = NAME, **status: object) -> Raw:
-        raw = kube_objects.selection_job(labels=kube_objects.QUEUE)
-        raw["metadata"] |= {"name": name, "uid": f"uid-{name}"}
-        raw["status"] = {**STATUS, **status}
-        self.watches.saw(SELECTION_JOB, "ADDED", raw)
-        return raw
-
-
-def admitted() -> tuple[Observed, JobStatus]:
-    """A job before and after its admission."""
-    world = World.of(queue=True)
-    world.settle()
-    world.ray_job()["metadata"]["creationTimestamp"] = moment(world.now)
-    world.admits()
-    seen = world.look()
-    return seen, decide(seen, world.now).status
+from helpers.operator_metrics import JOB, Metrics, with_every_metric
 
 
 def test_the_docs_list_what_is_exposed() -> None:
-    operator = Metrics()
-    operator.knows()
-    with operator.metrics.reconciling():
-        operator.metrics.writes.labels(EVENT.kind, "create").inc()
-    seen, status = admitted()
-    ended = status.model_copy(update={"phase": Phase.failed, "completion_time": START + timedelta(hours=1)})
-    operator.metrics.observe_change(seen, ended, START + timedelta(hours=1))
+    operator = with_every_metric()
     assert exposed(operator.metrics.registry.collect()) == documented()
 
 
@@ -74,6 +20,7 @@ def test_a_job_is_told_by_its_status_and_not_at_all_when_it_is_gone() -> None:
     raw = operator.knows()
     assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Running") == 1
     assert operator.value("afray_job_phase", **JOB, phase="Running") == 1
+    assert operator.value("afray_job_reason", **JOB, phase="Running", reason="Heartbeat") == 1
     assert operator.value("afray_job_progress_ratio", **JOB, stage="embed") == 0.25
     assert operator.value("afray_job_heartbeat_timestamp_seconds", **JOB) == START.timestamp()
     assert operator.value("afray_job_attempt", **JOB) == 2
