@@ -8,6 +8,8 @@ from typing import Any
 
 from helpers.manifests import REMOVED, cluster_manifest
 
+from afray import __version__
+
 Raw = dict[str, Any]
 
 NAMESPACE, NAME, UID = "plant", "weld-pilot", "uid-of-the-job"
@@ -102,7 +104,7 @@ def payload(at: datetime = START, **changes: Any) -> Raw:
     """A driver's progress, version 1."""
     said = {
         "version": 1,
-        "afrayVersion": "0.1.0",
+        "afrayVersion": __version__,
         "epoch": 1,
         "attempt": 1,
         "task": "select",

@@ -17,8 +17,10 @@ from testbed.commands import run
 from testbed.images import ARCHIVE
 from testbed.steps import step
 
-NAME = "docker.io/library/afray:0.1.0"
-"""As manifests know it: afray:0.1.0."""
+from afray import __version__
+
+NAME = f"docker.io/library/afray:{__version__}"
+"""As manifests know it: afray:<version>."""
 RELEASE = "bookworm"
 PACKAGES = (
     "ca-certificates", "iproute2", "procps", "wget", "python3", "python3-venv", "libssl3", "libffi8", "libsqlite3-0",

@@ -19,8 +19,10 @@ from testbed.commands import run
 from testbed.images import ARCHIVE
 from testbed.steps import step
 
-NAME = "docker.io/library/afray-operator:0.1.0"
-"""As the chart knows it: afray-operator:0.1.0."""
+from afray import __version__
+
+NAME = f"docker.io/library/afray-operator:{__version__}"
+"""As the chart knows it: afray-operator:<version>."""
 DOCKERFILE = ROOT / "operator" / "Dockerfile"
 REQUIREMENTS = tuple(ROOT / "requirements" / f"{name}.txt" for name in ("bootstrap", "operator"))
 COPIED = ("pyproject.toml", "README.md", "LICENSE", "afray", "operator/afray_operator")

@@ -23,6 +23,8 @@ from testbed.kubectl import Kubectl
 from testbed.lab import SECRET, Lab
 from testbed.s3 import S3, variables
 
+from afray import __version__
+
 IMAGES = 200
 SHARDS = 4
 QUEUE = "queue"
@@ -49,7 +51,7 @@ def make_job(bucket: str, name: str = "small") -> dict[str, Any]:
             "selection": {"method": "bilaf", "budget": {"count": 20}, "core": {"size": 16}},
             "output": {"uri": f"s3://{bucket}/out"},
             "runtime": {
-                "image": "afray:0.1.0",
+                "image": f"afray:{__version__}",
                 "rayVersion": "2.60.0",
                 "envFrom": [{"secretRef": {"name": SECRET}}],
             },

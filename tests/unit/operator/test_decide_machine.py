@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from afray import __version__
+
 EXIT_CODES = st.sampled_from([1, 2, 64, 69, 74, 75, 137])
 STAGES = ["select", "labels", "finetune"]
 LABELS = {"uri": "s3://plant/labels.csv", "format": "csv"}
@@ -68,7 +70,7 @@ class OperatorMachine(RuleBasedStateMachine):
         self.react()
         for _ in range(ahead):
             self.attempt_goes_on(how_far=3, done=1)
-            self.attempt_ends_well(how="result", version="0.1.0")
+            self.attempt_ends_well(how="result", version=__version__)
 
     # the operator
 
@@ -150,7 +152,7 @@ class OperatorMachine(RuleBasedStateMachine):
 
     @rule(
         how=st.sampled_from(["result", "refused", "no result", "stopped", "gone"]),
-        version=st.sampled_from(["0.1.0", "0.0.9"]),
+        version=st.sampled_from([__version__, "0.0.9"]),
     )
     def attempt_ends_well(self, how: str, version: str) -> None:
         if (name := self.running()) is None:
