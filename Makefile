@@ -15,15 +15,16 @@ demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
 test: check  ## everything that can be checked on this machine; last, a slice on a real Kubernetes of two nodes
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-here test-api-server
+	$(MAKE) --no-print-directory --jobs=2 test-here test-api-server
 	$(BIN)/pytest -m "cluster and not nightly" tests/cluster
 
-# Side by side: tests on an API server wait most of the time.
+# Side by side, for tests on an API server wait most of the time; what those say comes in one piece at their end.
 test-here: $(STAMP)
 	$(BIN)/pytest --ignore=tests/apiserver
 
 test-api-server: $(STAMP)
-	$(BIN)/pytest tests/apiserver
+	@mkdir -p build
+	$(BIN)/pytest tests/apiserver > build/test-api-server.log 2>&1; status=$$?; cat build/test-api-server.log; exit $$status
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
 	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" tests/apiserver tests/cluster tests/ray

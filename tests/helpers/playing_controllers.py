@@ -21,6 +21,8 @@ from kubernetes import config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.client import DynamicClient
 
+from afray import __version__
+
 KINDS = {kind.kind: kind for kind in (RAY_JOB, RAY_CLUSTER, WORKLOAD, POD, CONFIG_MAP)}
 MERGE = "application/merge-patch+json"
 PATIENCE_SECONDS = 90.0
@@ -96,7 +98,7 @@ class Controllers:
             return
         self._wait(lambda: self.get(CONFIG_MAP, step.name))
         if said := step.state["progress"]:
-            text = json.dumps({**said, "advancedAt": _now(), "heartbeat": _now()})
+            text = json.dumps({**said, "afrayVersion": __version__, "advancedAt": _now(), "heartbeat": _now()})
             self._patch(CONFIG_MAP, step.name, {"data": {"progress": text}})
 
     def _play_own(self, step: Step) -> None:
