@@ -11,6 +11,11 @@ from typing import Final
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
+def _is_given(name: str) -> bool:
+    """Whether a caller gave this field of a record; with an underscore, libraries put theirs into every record."""
+    return name not in _STANDARD and not name.startswith("_")
+
+
 class JsonFormatter(logging.Formatter):
     """Time, level, logger, message; whatever was given as `extra`; the traceback as one text."""
 
@@ -22,7 +27,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update({name: str(value) for name, value in record.__dict__.items() if name not in _STANDARD})
+        line.update({name: str(value) for name, value in record.__dict__.items() if _is_given(name)})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -44,7 +44,9 @@ def logged() -> Iterator[list[dict[str, Any]]]:
 
 def test_a_line_has_time_level_logger_message_and_whatever_else_was_given() -> None:
     with logged() as lines:
-        logging.getLogger("afray_operator.x").warning("%d pods\nleft", 3, extra={"job": WELDS, "object": "welds-s1"})
+        logging.getLogger("afray_operator.x").warning(
+            "%d pods\nleft", 3, extra={"job": WELDS, "object": "welds-s1", "_lib_ns": 1}
+        )
     (line,) = lines
     assert line.pop("time").endswith("+00:00")
     assert line == {
