@@ -23,7 +23,7 @@ from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
 from afray_operator.manifests.supporting import templates_config_map, templates_name
 from afray_operator.manifests.templates import Templates, templates_digest, templates_of, with_templates
 from afray_operator.observed.facts import Observed
-from afray_operator.observed.refusals import DryRun, Hindrance, Refusal
+from afray_operator.observed.refusals import SOON, DryRun, Hindrance, Refusal
 
 _INSTALL_KUBERAY: Final = "Install KubeRay 1.5 or newer; the job is taken on within minutes then."
 RAY_API_MISSING: Final = fails(Reason.ray_api_missing, f"The API server has no RayJob (ray.io/v1). {_INSTALL_KUBERAY}")
@@ -89,7 +89,8 @@ def _not_kept(refusal: Refusal) -> Judgement:
 
 
 def _unanswered(what: str, message: str) -> Judgement:
-    return unknown(Reason.not_answered, f"The API server can not {what} now; it is tried again every 10 s: {message}")
+    again = f"it is tried again every {SOON.seconds} s"
+    return unknown(Reason.not_answered, f"The API server can not {what} now; {again}: {message}")
 
 
 def trial(seen: Observed, job: SelectionJob) -> Manifest:
