@@ -97,7 +97,10 @@ def test_without_kueue_a_job_waits_for_its_queue_and_runs_as_soon_as_it_names_no
     job = ground.start(ground.job(queue_name=QUEUE))
     job.await_condition("QuotaReserved", "False", "KueueMissing", seconds=600)  # seen at a resync, every five minutes
     said = conditions_of({"status": job.status})["QuotaReserved"]["message"]
-    assert said.startswith(f"Queue {QUEUE} is asked for, and Kueue is not installed")
+    assert said == (
+        f"Queue {QUEUE} is asked for, and Kueue is not installed, or serves no v1beta2 Workloads. "
+        "Install Kueue 0.15 or newer, or take the label away."
+    )
     assert ground.kubectl.list("pods", ground.namespace) == []
 
     ground.kubectl("label", KIND, job.name, "-n", ground.namespace, "kueue.x-k8s.io/queue-name-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -163,17 +164,23 @@ def test_an_answer_that_says_nothing_of_the_object_is_no_refusal(status: int) ->
         office.perform(ASKING)
 
 
+def check_untouched(office: Office, kind: Kind, action: Action, theirs: Raw, hindrance: Hindrance, words: str) -> None:
+    """The action meets an object that is not this job's, says so, and neither writes nor keeps it."""
+    office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] = theirs
+    before = copy.deepcopy(theirs)
+    refusal = office.perform(action).refusal
+    assert refusal is not None
+    assert refusal.hindrance is hindrance
+    assert words in refusal.message
+    assert office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] == before
+    assert office.cache.objects(kind, KEY) == ()
+
+
 @pytest.mark.parametrize(("kind", "action"), CREATIONS)
 def test_an_object_of_an_earlier_job_of_that_name_is_waited_for_and_not_touched(kind: Kind, action: Action) -> None:
     office = Office()
     theirs = owned_by(action, "uid-of-the-last")
-    office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] = theirs
-    refusal = office.perform(action).refusal
-    assert refusal is not None
-    assert refusal.hindrance is Hindrance.leaving
-    assert "belongs to a deleted SelectionJob of this name" in refusal.message
-    assert office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] == theirs
-    assert office.cache.objects(kind, KEY) == ()
+    check_untouched(office, kind, action, theirs, Hindrance.leaving, "belongs to a deleted SelectionJob of this name")
 
 
 @pytest.mark.parametrize("controlled", [False, True])
@@ -185,13 +192,7 @@ def test_an_object_of_somebody_else_is_said_to_be_and_not_touched(
     theirs = owned_by(action, "theirs", kind="Deployment", apiVersion="apps/v1")
     if not controlled:
         theirs["metadata"] = {"name": theirs["metadata"]["name"], "uid": "there"}
-    office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] = theirs
-    refusal = office.perform(action).refusal
-    assert refusal is not None
-    assert refusal.hindrance is Hindrance.taken
-    assert "somebody else's. Delete or rename it" in refusal.message
-    assert office.api.objects[kind, NAMESPACE, theirs["metadata"]["name"]] == theirs
-    assert office.cache.objects(kind, KEY) == ()
+    check_untouched(office, kind, action, theirs, Hindrance.taken, "somebody else's. Delete or rename it")
 
 
 @pytest.mark.parametrize(("kind", "action"), CREATIONS)
