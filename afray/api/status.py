@@ -168,6 +168,34 @@ class FinetuneStatus(StatusBlock):
     """Measured by cross-validation on selected rows, for want of held-out ones."""
 
 
+class AttemptUsage(StatusBlock):
+    """What one attempt used."""
+
+    stage: Stage
+    """Its stage."""
+    number: Count
+    """The attempt."""
+    gpu_seconds: Count
+    """GPUs that its containers requested, times the seconds from their start to their end."""
+    failed: bool = False
+    """Whether it failed: what it committed stays, the rest was spent in vain."""
+
+
+class UsageStatus(StatusBlock):
+    """GPU time, for those who charge it. A job without GPUs has none."""
+
+    gpu_seconds: Count = 0
+    """Over all attempts: GPUs that containers requested, times the seconds from their start to their end."""
+    failed_gpu_seconds: Count = 0
+    """Those of them that were spent in attempts that failed."""
+    gpus: Count = 0
+    """GPUs of containers that ran at `countedUntil`."""
+    counted_until: Moment
+    """What ran up to here is counted; time since then is not yet."""
+    attempts: Annotated[tuple[AttemptUsage, ...], Field(max_length=5)] = ()
+    """The last five that used any."""
+
+
 class JobStatus(StatusBlock):
     """What the operator knows of the job."""
 
@@ -195,6 +223,8 @@ class JobStatus(StatusBlock):
     """The check of spec.labels."""
     finetune: FinetuneStatus | None = None
     """The finetune, once it is done."""
+    usage: UsageStatus | None = None
+    """GPU time so far."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=12)] = ()
     """One per type, in the order of a job's life."""
 

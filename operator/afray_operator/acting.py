@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from afray_operator.manifests.merging import Manifest
 from afray_operator.metrics import OperatorMetrics
 from afray_operator.observed import DryRun, Hindrance, Memory, Refusal
 from afray_operator.observed.json_access import block, text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,18 @@ class Actor:
             case DeleteJob(name=name, uid=uid):
                 return await self._delete(SELECTION_JOB, key, name, uid, memory)
 
-    async def patch_status(self, key: JobKey, patch: Mapping[str, Any], resource_version: str) -> None:
-        """Store the status. Raises ConflictError if the object changed since it was read."""
+    async def patch_status(self, key: JobKey, patch: Mapping[str, Any], resource_version: str) -> bool:
+        """Store the status. Raises ConflictError if the object changed since it was read.
+
+        False if nothing of it was kept: a definition that is older than this operator drops fields that it lacks.
+        """
         self._about_to_write(SELECTION_JOB, "patch")
         stored = await self.api.patch_status(SELECTION_JOB, key.namespace, key.name, dict(patch), resource_version)
         self.cache.put(SELECTION_JOB, stored)
+        is_kept = text(block(stored, "metadata"), "resourceVersion") != resource_version
+        if not is_kept:
+            log.warning("the CRD of SelectionJob lacks fields of status: apply this version's", extra={"job": key})
+        return is_kept
 
     async def refresh(self, kind: Kind, key: JobKey, name: str) -> bool:
         """Read one object anew into the cache; False if there is none."""

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from afray.contract import names, progress
 from afray_operator.api import Listing, Raw
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WORKLOAD, Kind
 from afray_operator.manifests import templates
-from afray_operator.observed.json_access import block, entries, text, texts
+from afray_operator.observed.json_access import block, entries, moment, text, texts
 
 _UNREAD: Final = {
     RAY_JOB: ("entrypoint", "rayClusterSpec", "submitterPodTemplate"),
     RAY_CLUSTER: ("headGroupSpec", "workerGroupSpecs"),
     WORKLOAD: ("podSets",),
-    POD: ("containers", "initContainers", "volumes", "tolerations", "affinity"),
+    POD: ("initContainers", "volumes", "tolerations", "affinity"),
 }
 """Parts of a spec that nobody decides by; a thousand jobs would keep a thousand copies."""
+_READ_OF_CONTAINERS: Final = ("name", "resources")
 _READ_TEXTS: Final = (progress.KEY, templates.KEY)
 """Of a ConfigMap; whatever else somebody put there is not ours."""
 LONGEST_TEXT: Final = 2**16
@@ -56,6 +58,7 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[tuple[Kind, JobKey], dict[str, Raw]] = defaultdict(dict)
         self._gone: dict[str, None] = {}
+        self._departed: dict[JobKey, dict[str, Raw]] = {}
         self._output_of: dict[JobKey, str] = {}
         self._by_output: dict[str, set[JobKey]] = defaultdict(set)
 
@@ -86,6 +89,8 @@ class Cache:
         self._remember_gone(metadata["uid"])
         if held is not None and held["metadata"]["uid"] == metadata["uid"]:
             self._remove(kind, key, metadata["name"])
+            if kind == POD:
+                self._departed.setdefault(key, {})[metadata["name"]] = _departed(_trimmed(kind, raw))
         return key
 
     def drop_named(self, kind: Kind, key: JobKey, name: str) -> None:
@@ -125,6 +130,17 @@ class Cache:
     def named(self, kind: Kind, key: JobKey, name: str) -> Raw | None:
         """The object of that name."""
         return self._objects.get((kind, key), {}).get(name)
+
+    def departed(self, key: JobKey) -> tuple[Raw, ...]:
+        """Pods that are gone, each as it was last, until they are forgotten."""
+        return tuple(self._departed.get(key, {}).values())
+
+    def forget_departed(self, key: JobKey, pods: Iterable[str] | None = None) -> None:
+        """Forget the pods of these names, for what they were kept for is stored; None: all of the job."""
+        held, known = self._departed.pop(key, {}), None if pods is None else frozenset(pods)
+        left = {name: raw for name, raw in held.items() if known is not None and name not in known}
+        if left:
+            self._departed[key] = left
 
     def sharing_output(self, key: JobKey) -> frozenset[JobKey]:
         """Other unfinished jobs with the same output."""
@@ -166,11 +182,24 @@ def _version(raw: Mapping[str, Any]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _trimmed(kind: Kind, raw: Raw) -> Raw:
+def _requests(container: Mapping[str, Any]) -> Raw:
+    return {name: container[name] for name in _READ_OF_CONTAINERS if name in container}
+
+
+def _departed(raw: Raw) -> Raw:
+    """What still ran in a pod, for all that is known, ended now at the latest."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    told = moment(raw["metadata"], "deletionTimestamp") or now
+    return {**raw, "metadata": {**raw["metadata"], "deletionTimestamp": min(told, now).isoformat()}}
+
+
+def _trimmed(kind: Kind, raw: Mapping[str, Any]) -> Raw:
     metadata = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
     kept = {**raw, "metadata": metadata}
     if (unread := _UNREAD.get(kind)) and isinstance(spec := raw.get("spec"), dict):
         kept["spec"] = {name: value for name, value in spec.items() if name not in unread}
+        if kind == POD:
+            kept["spec"]["containers"] = [_requests(container) for container in entries(spec, "containers")]
     if kind == CONFIG_MAP:
         data = texts(raw, "data")
         kept = {"metadata": metadata, "data": {key: data[key][:LONGEST_TEXT] for key in _READ_TEXTS if key in data}}

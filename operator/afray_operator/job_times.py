@@ -10,50 +10,39 @@ from prometheus_client import CollectorRegistry, Histogram
 from afray.api.conditions import ConditionStatus, ConditionType, Phase
 from afray.api.status import JobStatus
 from afray_operator.observed import Observed
+from afray_operator.teams import TEAM, Teams
 
 BOUNDS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 """Of buckets, in seconds: from the time of a pod to a week in a queue."""
-MOST_TEAMS: Final = 200
-"""Anybody may write any queue on a job; further ones share a series without a namespace until the operator restarts."""
-
-Team = tuple[str, str]
-"""Namespace and queue, by its label; "" for no queue."""
 
 
 class JobTimes:
     """The histograms of jobs."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, teams: Teams) -> None:
+        self._teams = teams
         self._queue_wait = Histogram(
             "afray_job_queue_wait_seconds",
             "From the creation of a RayJob, or its eviction, to its admission.",
-            ["namespace", "queue"],
+            TEAM,
             buckets=BOUNDS,
             registry=registry,
         )
         self._run = Histogram(
             "afray_job_run_seconds",
             "From the first admission of a job to its end, succeeded or failed.",
-            ["namespace", "queue", "outcome"],
+            [*TEAM, "outcome"],
             buckets=BOUNDS,
             registry=registry,
         )
-        self._teams: set[Team] = set()
 
     def observe(self, seen: Observed, status: JobStatus, now: datetime) -> None:
         """Take the wait and the run that end as the status that is seen becomes `status`."""
         if (waited := queue_wait(seen, status)) is not None:
-            self._queue_wait.labels(*self._team(seen)).observe(waited)
+            self._queue_wait.labels(*self._teams.of(seen)).observe(waited)
         if (ran := run_time(seen, status, now)) is not None:
             outcome = "succeeded" if status.phase is Phase.succeeded else "failed"
-            self._run.labels(*self._team(seen), outcome).observe(ran)
-
-    def _team(self, seen: Observed) -> Team:
-        team = (seen.owner.namespace, seen.queue)
-        if team not in self._teams and len(self._teams) >= MOST_TEAMS:
-            return "", ""
-        self._teams.add(team)
-        return team
+            self._run.labels(*self._teams.of(seen), outcome).observe(ran)
 
 
 def queue_wait(seen: Observed, status: JobStatus) -> float | None:

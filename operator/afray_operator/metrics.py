@@ -13,9 +13,11 @@ from prometheus_client.registry import Collector
 
 from afray import __version__
 from afray.api.status import JobStatus
+from afray_operator.job_costs import JobCosts
 from afray_operator.job_times import JobTimes
 from afray_operator.jobs_metrics import job_families
 from afray_operator.observed import Observed
+from afray_operator.teams import Teams
 from afray_operator.watching import Watches
 
 
@@ -40,7 +42,8 @@ class OperatorMetrics:
         )
         info = Gauge("afray_operator_info", "1, with the version of the operator.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
-        self._job_times = JobTimes(self.registry)
+        teams = Teams()
+        self._job_times, self._job_costs = JobTimes(self.registry, teams), JobCosts(self.registry, teams)
         self.registry.register(_Live(watches, is_leader))
 
     @contextmanager
@@ -56,8 +59,9 @@ class OperatorMetrics:
             self.reconcile_seconds.observe(time.perf_counter() - started)
 
     def observe_change(self, seen: Observed, status: JobStatus, now: datetime) -> None:
-        """Take the waits and runs that end with this change of the status."""
+        """Take the waits and runs that end with this change of the status, and the GPU time that it counts."""
         self._job_times.observe(seen, status, now)
+        self._job_costs.observe(seen, status)
 
 
 class _Live(Collector):

@@ -45,6 +45,7 @@ class Reconciler:
                 raw = self._watches.cache.job(key)
                 if raw is None:
                     del self._memories[key]
+                    self._watches.cache.forget_departed(key)
                     return
                 if self._memories[key].uid != (uid := raw["metadata"]["uid"]):
                     self._memories[key] = Memory(uid=uid)
@@ -79,6 +80,7 @@ class Reconciler:
             ray_jobs=cache.objects(RAY_JOB, key),
             ray_clusters=cache.objects(RAY_CLUSTER, key),
             pods=cache.objects(POD, key),
+            departed=cache.departed(key),
             config_maps=cache.objects(CONFIG_MAP, key),
             workloads=cache.objects(WORKLOAD, key),
         )
@@ -87,10 +89,10 @@ class Reconciler:
 
     async def _store(self, key: JobKey, seen: Observed, decision: Decision, now: datetime) -> bool:
         """Store the status if it changed, then tell what happened. True if there is a new one to look at."""
-        patch = status_patch(seen.status, decision.status)
+        patch, is_new = status_patch(seen.status, decision.status), False
         if patch:
             try:
-                await self._actor.patch_status(key, patch, seen.resource_version)
+                is_new = await self._actor.patch_status(key, patch, seen.resource_version)
             except ConflictError:  # somebody wrote in between: look again
                 await self._actor.refresh(SELECTION_JOB, key, key.name)
                 return True
@@ -99,9 +101,10 @@ class Reconciler:
                     raise  # its namespace is gone, and left it behind: nothing can be written there
                 return True
             self._metrics.observe_change(seen, decision.status, now)
+        self._watches.cache.forget_departed(key, (pod.name for pod in seen.departed))
         for event in decision.events:
             await self._teller.tell(seen.owner, event)
-        return bool(patch)
+        return is_new
 
     async def _check_foreign(self, key: JobKey) -> None:
         """A RayJob that is not labelled as this job's has a name that we need, and no watch tells us when it goes."""

@@ -75,6 +75,21 @@ def pod(
     return {"metadata": metadata, "status": status}
 
 
+def with_gpus(made: Raw, gpus: int, *, created: datetime = START) -> Raw:
+    """The pod, whose container requests GPUs."""
+    made["metadata"]["creationTimestamp"] = moment(created)
+    made["spec"] = {"containers": [{"name": "ray", "resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}]}
+    return made
+
+
+def ran(made: Raw, started: datetime, ended: datetime | None = None) -> Raw:
+    """The pod, whose container runs, or ran."""
+    span = {"startedAt": moment(started), **({"finishedAt": moment(ended)} if ended else {})}
+    state = {"terminated" if ended else "running": span}
+    made["status"]["containerStatuses"] = [{"name": "ray", "image": "afray:1", "state": state}]
+    return made
+
+
 def ray_cluster(name: str, *, desired: int = 2, ready: int = 2, head: bool = True, failure: str = "") -> Raw:
     """A RayCluster."""
     conditions = [{"type": "HeadPodReady", "status": "True" if head else "False", "reason": "x", "message": ""}]

@@ -17,7 +17,7 @@ from helpers.operator_world import World
 from helpers.small_api import SmallApi
 
 from afray.api.conditions import Phase
-from afray.api.status import JobStatus
+from afray.api.status import JobStatus, UsageStatus
 
 JOB = {"namespace": NAMESPACE, "name": NAME, "queue": "team-a"}
 STATUS = {
@@ -25,6 +25,7 @@ STATUS = {
     "reason": "Heartbeat",
     "attempt": {"stage": "select", "number": 2, "failures": 1},
     "progress": {"stage": "embed", "done": 10, "total": 40, "heartbeatTime": moment(START)},
+    "usage": {"gpuSeconds": 7200, "failedGpuSeconds": 3600, "gpus": 2, "countedUntil": moment(START)},
 }
 
 
@@ -64,6 +65,9 @@ def with_every_metric() -> Metrics:
     with operator.metrics.reconciling():
         operator.metrics.writes.labels(EVENT.kind, "create").inc()
     seen, status = admitted()
-    ended = status.model_copy(update={"phase": Phase.failed, "completion_time": START + timedelta(hours=1)})
+    usage = UsageStatus(gpu_seconds=7200, failed_gpu_seconds=3600, counted_until=START)
+    ended = status.model_copy(
+        update={"phase": Phase.failed, "completion_time": START + timedelta(hours=1), "usage": usage}
+    )
     operator.metrics.observe_change(seen, ended, START + timedelta(hours=1))
     return operator

@@ -53,6 +53,12 @@ def merge_patch(target: Raw, patch: Mapping[str, Any]) -> Raw:
     return merged
 
 
+def gpus_of(group: Raw) -> int:
+    """GPUs that a pod of a worker group requests."""
+    (container,) = group["template"]["spec"]["containers"]
+    return int(container["resources"]["limits"].get("nvidia.com/gpu", "0"))
+
+
 @dataclass
 class World:
     """Everything that is, and what the operator has seen of it."""
@@ -83,6 +89,12 @@ class World:
     explains: bool = True
     """Whether every condition must be one that the docs explain."""
     uids: int = 0
+    gone: dict[str, Raw] = field(default_factory=dict)
+    """Pods that are gone, as they were last, until the operator is told."""
+    departed: dict[str, Raw] = field(default_factory=dict)
+    """Of those, what the operator's cache keeps."""
+    gpu_seconds: int = 0
+    """What containers that ended have had."""
 
     @classmethod
     def of(cls, changes: Mapping[str, object] | None = None, *, queue: bool = False, **settings: Any) -> World:
@@ -125,7 +137,8 @@ class World:
         if self.is_prompt:
             self.tell()
         assert self.cached_job is not None
-        raw = RawObjects(job=self.cached_job, **{kind: tuple(self.cached[kind].values()) for kind in KINDS})
+        found = {kind: tuple(self.cached[kind].values()) for kind in KINDS}
+        raw = RawObjects(job=self.cached_job, departed=tuple(self.departed.values()), **found)
         return observe(raw, self.offers, self.memory)
 
     def decide(self) -> Decision:
@@ -137,8 +150,9 @@ class World:
         decision = decide(seen, self.now)
         for action in decision.actions:
             self.perform(action)
-        if patch := status_patch(seen.status, decision.status):
-            self.patch_status(patch, seen.resource_version)
+        patch = status_patch(seen.status, decision.status)
+        if not patch or self.patch_status(patch, seen.resource_version):
+            self.departed.clear()
         self.events += decision.events
         return decision
 
@@ -218,11 +232,12 @@ class World:
     def is_ours(raw: Raw) -> bool:
         return any(owner["uid"] == UID for owner in raw["metadata"].get("ownerReferences", ()))
 
-    def patch_status(self, patch: Raw, version: str) -> None:
+    def patch_status(self, patch: Raw, version: str) -> bool:
+        """False if somebody wrote in between."""
         assert self.job is not None
         if version != self.job["metadata"]["resourceVersion"]:
             self.cached_job = copy.deepcopy(self.job)
-            return
+            return False
         self.written()
         self.patches += 1
         self.job["status"] = merge_patch(self.job.get("status") or {}, patch)
@@ -231,6 +246,7 @@ class World:
         self.recorded.add(self.job["status"].get("attempt", {}).get("rayJobName", ""))
         self.bump()
         self.cached_job = copy.deepcopy(self.job)
+        return True
 
     def check_words(self) -> None:
         """No condition says what docs/conditions.md does not explain; what was said is remembered."""
@@ -250,6 +266,9 @@ class World:
         """Another process: it lists everything, and remembers nothing."""
         self.dies_after = None
         self.memory = Memory()
+        self.gone.clear()
+        self.departed.clear()
+        self.cached = {kind: {} for kind in KINDS}
         self.tell()
 
     def remember(self, **learned: Any) -> None:
@@ -259,6 +278,9 @@ class World:
     def tell(self, *kinds: str) -> None:
         """Watches tell what is."""
         for kind in set(kinds or KINDS) - {"job"}:
+            if kind == "pods":
+                self.departed |= {name: raw for name, raw in self.gone.items() if name in self.cached["pods"]}
+                self.gone.clear()
             self.cached[kind] = copy.deepcopy(self.objects[kind])
         if not kinds or "job" in kinds:
             self.cached_job = copy.deepcopy(self.job)
@@ -289,6 +311,8 @@ class World:
     def delete_job(self) -> None:
         """The SelectionJob and, by garbage collection, all that it owns."""
         self.job = None
+        for raw in self.objects["pods"].values():
+            self.ends(raw)
         for kind in KINDS:
             self.objects[kind].clear()
 
@@ -329,10 +353,14 @@ class World:
         workers = sum(group["replicas"] for group in groups)
         self.objects["ray_clusters"][cluster] = kube_objects.ray_cluster(cluster, desired=workers, ready=0, head=False)
         stage, attempt = self.turn(raw)
-        for role in ["head", *(group["groupName"] for group in groups for _ in range(group["replicas"]))]:
+        roles = [
+            ("head", 0),
+            *((group["groupName"], gpus_of(group)) for group in groups for _ in range(group["replicas"])),
+        ]
+        for role, gpus in roles:
             pod_name = f"{cluster}-{role}-{self.new_uid()}"
             made = kube_objects.pod(pod_name, stage=stage, attempt=attempt, role=role, phase="Pending", ready=False)
-            self.objects["pods"][pod_name] = made
+            self.objects["pods"][pod_name] = kube_objects.with_gpus(made, gpus, created=self.now)
 
     def runs(self, name: str | None = None) -> None:
         """All pods are ready, and the job is submitted."""
@@ -344,6 +372,7 @@ class World:
         cluster["status"] = kube_objects.ray_cluster("", desired=workers, ready=workers)["status"]
         for found in self.pods_of(raw):
             found["status"] = kube_objects.pod("")["status"]
+            kube_objects.ran(found, self.now)
         self.ray_status(name, jobDeploymentStatus="Running", jobStatus="RUNNING")
 
     def finishes(self, name: str | None = None, **fields: object) -> None:
@@ -365,7 +394,18 @@ class World:
     def remove_pods(self, raw: Raw, *, also_finished: bool = False) -> None:
         for found in self.pods_of(raw):
             if also_finished or found["status"]["phase"] not in ("Succeeded", "Failed"):
+                self.ends(found)
                 del self.objects["pods"][found["metadata"]["name"]]
+
+    def ends(self, pod: Raw) -> None:
+        """Its container ends, and the pod is gone."""
+        for container in pod["status"].get("containerStatuses", ()):
+            if running := container.get("state", {}).get("running"):
+                started = min(datetime.fromisoformat(running["startedAt"]), self.now)
+                kube_objects.ran(pod, started, self.now)
+                limits = pod["spec"]["containers"][0]["resources"]["limits"]
+                self.gpu_seconds += int(limits["nvidia.com/gpu"]) * int((self.now - started).total_seconds())
+        self.gone[pod["metadata"]["name"]] = copy.deepcopy(pod)
 
     def pods_of(self, raw: Raw) -> list[Raw]:
         labels = raw["metadata"]["labels"]

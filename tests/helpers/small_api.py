@@ -31,6 +31,8 @@ class SmallApi(Api):
         self.known = set(known)
         self.objects: dict[tuple[Kind, str, str], Raw] = {}
         self.errors: dict[tuple[str, Kind, str], Exception] = {}
+        self.drops: set[str] = set()
+        """Fields of a status that the definition does not have."""
 
     def _ask(self, verb: str, kind: Kind, namespace: str | None) -> None:
         if (error := self.errors.get((verb, kind, namespace or ""))) is not None:
@@ -69,8 +71,14 @@ class SmallApi(Api):
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Raw:
         self._ask("patch", kind, namespace)
-        self.objects[kind, namespace, name] = merge_patch(self.objects[kind, namespace, name], patch)
-        return self.objects[kind, namespace, name]
+        held = self.objects[kind, namespace, name]
+        patched = merge_patch(held, patch)
+        if patched != held:
+            version = int(held["metadata"].get("resourceVersion", "1")) + 1
+            patched = merge_patch(patched, {"metadata": {"resourceVersion": str(version)}})
+        self.objects[kind, namespace, name] = patched
+        return patched
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, status: Raw, resource_version: str) -> Raw:
+        status = {field: value for field, value in status.items() if field not in self.drops}
         return await self.merge_patch(kind, namespace, name, {"status": status})

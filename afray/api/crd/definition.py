@@ -22,6 +22,7 @@ _COLUMNS: Final[list[JsonValue]] = [
     {"name": "Progress", "type": "string", "jsonPath": ".status.progress.summary"},
     {"name": "Selected", "type": "integer", "jsonPath": ".status.result.selected"},
     {"name": "Attempt", "type": "integer", "jsonPath": ".status.attempt.number", "priority": 1},
+    {"name": "GPU-Seconds", "type": "integer", "jsonPath": ".status.usage.gpuSeconds", "priority": 1},
     {"name": "Reason", "type": "string", "jsonPath": ".status.reason", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]

@@ -6,6 +6,8 @@ from typing import Final
 
 from afray_operator.dashboards.boards import Board, Section, Variable
 from afray_operator.dashboards.panels import (
+    FULL,
+    GPU_HOURS,
     QUARTER,
     SIXTH,
     THIRD,
@@ -157,6 +159,51 @@ _ENDS: Final = Section(
     ],
 )
 
+_GPUS: Final = Section(
+    "GPU time",
+    [
+        lines(
+            About(title="GPUs held, by team", description="GPUs of containers that run.", width=THIRD),
+            Query(f"sum by (namespace, queue) (afray_job_gpus{{{_TEAMS}}})", "{{namespace}}/{{queue}}"),
+            stacked=True,
+        ),
+        bars(
+            About(
+                title="GPU time spent, by team",
+                description="In the chosen time, also of jobs that are deleted by now.",
+                width=THIRD,
+                unit=GPU_HOURS,
+            ),
+            Query(
+                f"sum by (namespace, queue) (increase(afray_gpu_seconds_total{{{_TEAMS}}}[$__range])) / 3600",
+                "{{namespace}}/{{queue}}",
+            ),
+        ),
+        bars(
+            About(
+                title="GPU time of failed attempts, by team",
+                description="The part of it that attempts spent which failed; what they committed was not lost.",
+                width=THIRD,
+                unit=GPU_HOURS,
+            ),
+            Query(
+                f"sum by (namespace, queue) (increase(afray_failed_gpu_seconds_total{{{_TEAMS}}}[$__range])) / 3600",
+                "{{namespace}}/{{queue}}",
+            ),
+            steps=[(1, "red")],
+        ),
+        table(
+            About(
+                title="GPU time by job",
+                description="Of the jobs that are there, the 20 that spent most, in GPU-hours.",
+                width=FULL,
+                unit=GPU_HOURS,
+            ),
+            Query(f"topk(20, max by (namespace, name, queue) (afray_job_gpu_seconds{{{_TEAMS}}})) / 3600"),
+        ),
+    ],
+)
+
 _OPERATOR: Final = Section(
     "Operator",
     [
@@ -227,5 +274,5 @@ BOARD: Final = Board(
             name="queue", label="Queue", values='label_values(afray_jobs{namespace=~"$namespace"}, queue)', is_many=True
         ),
     ],
-    sections=[_JOBS, _QUEUES, _ENDS, _OPERATOR],
+    sections=[_JOBS, _QUEUES, _ENDS, _GPUS, _OPERATOR],
 )

@@ -7,6 +7,7 @@ from typing import Final
 from afray_operator.dashboards.boards import Board, Section, Variable
 from afray_operator.dashboards.panels import (
     FULL,
+    GPU_HOURS,
     QUARTER,
     SIXTH,
     THIRD,
@@ -227,6 +228,35 @@ _THROUGHPUT: Final = Section(
     ],
 )
 
+_COST: Final = Section(
+    "Cost",
+    [
+        stat(
+            About(title="GPUs held", description="GPUs of its containers that run now.", width=THIRD),
+            Query(f"max(afray_job_gpus{{{_JOB}}})"),
+        ),
+        stat(
+            About(
+                title="GPU time",
+                description="GPUs that its containers requested, times the hours that they ran, over all attempts.",
+                width=THIRD,
+                unit=GPU_HOURS,
+            ),
+            Query(f"max(afray_job_gpu_seconds{{{_JOB}}}) / 3600"),
+        ),
+        stat(
+            About(
+                title="Of that in failed attempts",
+                description="What those attempts committed was not lost: the next one went on from there.",
+                width=THIRD,
+                unit=GPU_HOURS,
+            ),
+            Query(f"max(afray_job_failed_gpu_seconds{{{_JOB}}}) / 3600"),
+            steps=[(1, "yellow")],
+        ),
+    ],
+)
+
 BOARD: Final = Board(
     uid="afray-job",
     title="afray: my job",
@@ -235,5 +265,5 @@ BOARD: Final = Board(
         Variable(name="namespace", label="Namespace", values="label_values(afray_job_phase, namespace)"),
         Variable(name="job", label="Job", values='label_values(afray_job_phase{namespace="$namespace"}, name)'),
     ],
-    sections=[_STANDS, _WAITS, _FUNNEL, _THROUGHPUT],
+    sections=[_STANDS, _WAITS, _FUNNEL, _THROUGHPUT, _COST],
 )

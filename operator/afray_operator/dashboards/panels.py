@@ -17,6 +17,8 @@ Step = tuple[float, str]
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 """Widths, of the 24 columns of a dashboard."""
+GPU_HOURS: Final = "suffix: GPU h"
+"""A unit of our own."""
 _LAST: Final = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _LEGEND: Final = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _TOOLTIP: Final = {"mode": "multi", "sort": "desc"}

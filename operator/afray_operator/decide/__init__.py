@@ -3,6 +3,7 @@
     decide(seen, now)
       deleted, or over          clean up, and delete after the time to live
       not taken on yet          ask, then accept or say why not
+      in any case               count what GPUs it held
       taken on                  rules, in their order, until none changes anything:
 
         record RayJob -> clock -> progress -> outcome -> deadline -> failure -> replace -> suspend -> retry -> stage
@@ -40,6 +41,7 @@ from afray_operator.decide.event_kinds import Event, EventReason
 from afray_operator.decide.events import events
 from afray_operator.decide.fitting import fit
 from afray_operator.decide.messages import Judgement, set_condition
+from afray_operator.decide.usage import with_usage
 from afray_operator.manifests.templates import templates_digest, templates_of
 from afray_operator.observed.facts import Observed
 
@@ -64,6 +66,10 @@ _MOST_ROUNDS = 20
 def decide(seen: Observed, now: datetime) -> Decision:
     """The next actions, the whole status, its events, and when to look again. Never raises."""
     now = now.astimezone(UTC).replace(microsecond=0)
+    return with_usage(seen, _decide(seen, now), now)
+
+
+def _decide(seen: Observed, now: datetime) -> Decision:
     if seen.is_deleting:
         return Decision(status=seen.status)
     if is_final(seen.status):

@@ -81,6 +81,20 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuRun:
+    """One run of a container that requests GPUs; a container that was restarted has two that are known."""
+
+    gpus: int
+    started: datetime
+    ended: datetime | None
+    """When it ended, or will have ended at the latest; None while it runs."""
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether it is over."""
+        return self.ended is not None and self.ended <= now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodSeen:
     """A pod of one attempt."""
 
@@ -98,6 +112,10 @@ class PodSeen:
     """The kubelet's or the scheduler's own sentence about the trouble."""
     last_words: str = ""
     """Exit code and last line of a container that failed."""
+    created: datetime | None = None
+    gpus: int = 0
+    """GPUs that its containers request."""
+    gpu_runs: tuple[GpuRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +176,8 @@ class Observed:
     ray_jobs: tuple[RayJobSeen, ...] = ()
     ray_clusters: tuple[RayClusterSeen, ...] = ()
     pods: tuple[PodSeen, ...] = ()
+    departed: tuple[PodSeen, ...] = ()
+    """Pods that are gone, as this process saw them last; their GPU time may not be counted yet."""
     workloads: tuple[WorkloadSeen, ...] = ()
     progress: ProgressSeen = field(default_factory=ProgressSeen)
     templates: Templates | None = None

@@ -7,6 +7,7 @@ from typing import Final
 
 from afray_operator.manifests.pods import ROLE_LABEL
 from afray_operator.observed.facts import PodSeen, Trouble
+from afray_operator.observed.gpus import read_gpu_runs, read_gpus
 from afray_operator.observed.json_access import Raw, block, count, entries, moment, text, texts
 from afray_operator.observed.ray import clean, read_attempt, read_stage
 
@@ -43,6 +44,9 @@ def read_pod(raw: Raw) -> PodSeen:
         trouble=trouble,
         said=said,
         last_words=next(filter(None, map(_last_words, entries(status, "containerStatuses"))), ""),
+        created=moment(metadata, "creationTimestamp"),
+        gpus=read_gpus(raw),
+        gpu_runs=tuple(read_gpu_runs(raw)),
     )
 
 

@@ -24,6 +24,7 @@ class RawObjects:
     ray_jobs: Iterable[Raw] = ()
     ray_clusters: Iterable[Raw] = ()
     pods: Iterable[Raw] = ()
+    departed: Iterable[Raw] = ()
     config_maps: Iterable[Raw] = ()
     workloads: Iterable[Raw] = ()
 
@@ -59,6 +60,7 @@ def observe(raw: RawObjects, offers: Offers, memory: Memory) -> Observed:
         ray_jobs=tuple(map(read_ray_job, raw.ray_jobs)),
         ray_clusters=tuple(map(read_ray_cluster, raw.ray_clusters)),
         pods=tuple(map(read_pod, raw.pods)),
+        departed=tuple(map(read_pod, raw.departed)),
         workloads=tuple(map(read_workload, raw.workloads)),
         progress=read_progress_map(config_maps, name, uid),
         templates=templates,

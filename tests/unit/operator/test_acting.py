@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,17 @@ from afray_operator.decide.actions import (
     EnsureRole,
     EnsureRoleBinding,
 )
-from afray_operator.kinds import CONFIG_MAP, RAY_JOB, ROLE, ROLE_BINDING, SELECTION_JOB, SERVICE_ACCOUNT, WATCHED, Kind
+from afray_operator.kinds import (
+    CONFIG_MAP,
+    POD,
+    RAY_JOB,
+    ROLE,
+    ROLE_BINDING,
+    SELECTION_JOB,
+    SERVICE_ACCOUNT,
+    WATCHED,
+    Kind,
+)
 from afray_operator.leader import Leadership
 from afray_operator.lease import LeaseSettings
 from afray_operator.manifests import supporting
@@ -33,8 +44,9 @@ from afray_operator.telling import Teller
 from afray_operator.watching import Watches
 from afray_operator.workqueue import WorkQueue
 from helpers import kube_objects
-from helpers.kube_objects import NAME, NAMESPACE, UID, Raw
+from helpers.kube_objects import NAME, NAMESPACE, UID, Raw, seconds
 from helpers.small_api import SmallApi, forbidden, refused
+from kubernetes.aio.client.exceptions import ApiException
 
 from afray.api.stages import Stage
 
@@ -319,3 +331,50 @@ def test_a_foreign_ray_job_that_went_is_not_held_for_being_there(labels: dict[st
     del office.api.objects[RAY_JOB, NAMESPACE, f"{NAME}-s1"]
     office.reconcile()
     assert office.api.objects[RAY_JOB, NAMESPACE, f"{NAME}-s1"]["metadata"].get("uid") != "foreign"
+
+
+def test_a_definition_that_drops_a_field_of_the_status_is_told_and_not_written_to_without_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = office_with_job()
+    office.hold(POD, with_gpus_for(600))
+    office.api.drops = {"usage"}
+    office.reconcile()
+    caplog.clear()
+    office.reconcile()
+    assert "usage" not in office.api.objects[SELECTION_JOB, NAMESPACE, NAME]["status"]
+    assert caplog.text.count("the CRD of SelectionJob lacks fields of status") == 1
+
+
+def test_a_pod_that_went_is_kept_until_its_gpu_time_is_stored() -> None:
+    office = office_with_job()
+    pod = with_gpus_for(600)
+    office.hold(POD, pod)
+    office.reconcile()
+    office.watches.saw(POD, "DELETED", pod)
+    office.api.errors["patch", SELECTION_JOB, NAMESPACE] = refused(503, DOWN)
+    with pytest.raises(ApiException):
+        office.reconcile()
+    assert len(office.cache.departed(KEY)) == 1
+    del office.api.errors["patch", SELECTION_JOB, NAMESPACE]
+    office.reconcile()
+    usage = office.api.objects[SELECTION_JOB, NAMESPACE, NAME]["status"]["usage"]
+    assert 600 <= usage["gpuSeconds"] < 700
+    assert usage["gpus"] == 0
+    assert office.cache.departed(KEY) == ()
+
+
+def test_pods_of_a_job_that_is_gone_are_not_kept() -> None:
+    office = office_with_job()
+    pod = with_gpus_for(600)
+    office.hold(POD, pod)
+    office.watches.saw(SELECTION_JOB, "DELETED", office.api.objects[SELECTION_JOB, NAMESPACE, NAME])
+    office.watches.saw(POD, "DELETED", pod)
+    office.reconcile()
+    assert office.cache.departed(KEY) == ()
+
+
+def with_gpus_for(number: float) -> Raw:
+    """A pod whose container with a GPU runs for so many seconds now."""
+    started = datetime.now(UTC) - seconds(number)
+    return kube_objects.ran(kube_objects.with_gpus(kube_objects.pod("worker"), 1, created=started), started)

@@ -98,10 +98,11 @@ def test_what_came_after_a_listing_is_not_missed_in_it() -> None:
 def test_what_nobody_decides_by_is_not_kept() -> None:
     cache = Cache()
     cache.put(RAY_JOB, make("welds-s1", spec={"suspend": True, "rayClusterSpec": {"big": 1}}))
-    cache.put(POD, make("pod", spec={"nodeName": "n1", "containers": [{}]}))
+    gpus = {"name": "ray", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    cache.put(POD, make("pod", spec={"nodeName": "n1", "containers": [{**gpus, "image": "afray:1"}], "volumes": [{}]}))
     (job,), (pod,) = cache.objects(RAY_JOB, WELDS), cache.objects(POD, WELDS)
     assert job["spec"] == {"suspend": True}
-    assert pod["spec"] == {"nodeName": "n1"}
+    assert pod["spec"] == {"nodeName": "n1", "containers": [gpus]}
     assert "managedFields" not in job["metadata"]
 
 

@@ -190,7 +190,7 @@ def test_a_driver_that_only_beats_is_stalled() -> None:
 
 
 def test_a_driver_that_never_speaks_is_stalled() -> None:
-    world = World.of()
+    world = World.of({"spec.cluster.workers[0].resources": {"cpu": "8", "memory": "32Gi"}})
     world.settle()
     world.runs()
     waiting = world.settle()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from afray_operator.decide import decide
-from afray_operator.job_times import MOST_TEAMS, JobTimes
+from afray_operator.job_times import JobTimes
+from afray_operator.teams import MOST_TEAMS, Teams
 from helpers import kube_objects
 from helpers.kube_objects import RESULT, failure
 from helpers.operator_world import World
@@ -20,7 +21,7 @@ class Timed:
 
     def __init__(self, world: World) -> None:
         self.world, self.registry = world, CollectorRegistry()
-        self.times = JobTimes(self.registry)
+        self.times = JobTimes(self.registry, Teams())
 
     def settle(self) -> None:
         """Decide until nothing changes."""

@@ -25,6 +25,9 @@ def test_a_job_is_told_by_its_status_and_not_at_all_when_it_is_gone() -> None:
     assert operator.value("afray_job_heartbeat_timestamp_seconds", **JOB) == START.timestamp()
     assert operator.value("afray_job_attempt", **JOB) == 2
     assert operator.value("afray_job_failures", **JOB) == 1
+    assert operator.value("afray_job_gpus", **JOB) == 2
+    assert operator.value("afray_job_gpu_seconds", **JOB) == 7200
+    assert operator.value("afray_job_failed_gpu_seconds", **JOB) == 3600
     operator.watches.saw(SELECTION_JOB, "DELETED", raw)
     series = [sample for family in operator.metrics.registry.collect() for sample in family.samples]
     assert [sample for sample in series if sample.labels.get("name") or sample.name == "afray_jobs"] == []
