@@ -45,12 +45,12 @@ def test_helm_finds_nothing_to_complain_of(path: Path) -> None:
 def test_every_object_fits_the_schema_of(kubernetes: str, path: Path) -> None:
     has_policy = bool(yaml.safe_load(path.read_text()).get("admissionPolicy"))
     version = FIRST_WITH_POLICIES if has_policy and kubernetes == OLDEST else kubernetes
-    found = {one["kind"]: complaint(one, version) for one in render(path, f"--kube-version={version}")}
+    found = {one["kind"]: complaint(one, version) for one in render(path, f"--kube-version={version}", tests=True)}
     assert {kind: text for kind, text in found.items() if text} == {}
 
 
 def test_no_object_is_made_twice_and_each_says_where_it_belongs(path: Path) -> None:
-    made = render(path)
+    made = render(path, tests=True)
     assert len(identities(made)) == len(made)
     for one in made:
         assert ("namespace" in one["metadata"]) == (one["kind"] not in CLUSTER_KINDS), one["kind"]

@@ -29,15 +29,18 @@ Manifest = Mapping[str, Any]
 Values = Mapping[str, Any]
 
 
-def render(values: Values | Path, *options: str) -> list[Manifest]:
-    """What the chart makes of values, given or in a file. Raises StepFailed with Helm's message."""
+def render(values: Values | Path, *options: str, tests: bool = False, release: str = RELEASE) -> list[Manifest]:
+    """What the chart makes of values, given or in a file; with `tests` also of `helm test`.
+
+    Raises StepFailed with Helm's message.
+    """
     given = values.read_text() if isinstance(values, Path) else json.dumps(values)
-    return _rendered(given, (*MONITORING_IS_THERE, *options))
+    return _rendered(given, release, (*MONITORING_IS_THERE, *(() if tests else ("--skip-tests",)), *options))
 
 
 @cache
-def _rendered(given: str, options: tuple[str, ...]) -> list[Manifest]:
-    return parse(_template(given, options))
+def _rendered(given: str, release: str, options: tuple[str, ...]) -> list[Manifest]:
+    return parse(_template(given, options, release))
 
 
 def parse(text: str) -> list[Manifest]:
@@ -45,11 +48,11 @@ def parse(text: str) -> list[Manifest]:
     return [found for found in yaml.load_all(text, Loader=yaml.CSafeLoader) if found]
 
 
-def _template(given: str, options: Sequence[str]) -> str:
+def _template(given: str, options: Sequence[str], release: str = RELEASE) -> str:
     command: list[Argument] = [
         helm.program(),
         "template",
-        RELEASE,
+        release,
         CHART,
         "--namespace",
         NAMESPACE,

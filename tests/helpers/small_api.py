@@ -82,3 +82,9 @@ class SmallApi(Api):
     async def patch_status(self, kind: Kind, namespace: str, name: str, status: Raw, resource_version: str) -> Raw:
         status = {field: value for field, value in status.items() if field not in self.drops}
         return await self.merge_patch(kind, namespace, name, {"status": status})
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
+        self._ask("delete", kind, namespace)
+        held = self.objects.get((kind, namespace, name))
+        if held is not None and held["metadata"].get("uid") == uid:
+            del self.objects[kind, namespace, name]
