@@ -7,6 +7,7 @@ below a field is its help text everywhere: error messages, the reference page, `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -71,6 +72,7 @@ class Block(BaseModel):
         return self
 
 
+@cache  # an operator asks for some thousand jobs, over and over
 def alias(name: str) -> str:
     """The YAML spelling of a field."""
     return to_camel(name)

@@ -7,7 +7,6 @@ import os
 import sys
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from testbed.cluster import Cluster
 from testbed.network import GATEWAY
 from testbed.ports import LOOPBACK, HeldPort
 from testbed.s3_faults import CONTROL, Fault, Met
+from testbed.s3_loading import LOAD
 from testbed.s3_serving import RECORD
 from testbed.steps import step
 
@@ -27,8 +27,6 @@ START_SECONDS = 60.0
 KEY = "testbed"
 """Any will do."""
 REGION = "us-east-1"
-UPLOADS = 8
-"""At a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +73,9 @@ class S3:
 
     def upload(self, folder: Path, bucket: str, prefix: str) -> int:
         """Put all files below a folder below a prefix, and return how many."""
-        store = self._store(bucket, prefix)
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        with ThreadPoolExecutor(UPLOADS) as pool:
-            list(pool.map(lambda path: store.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
-        return len(files)
+        said = {"folder": str(folder.resolve()), "bucket": bucket, "prefix": prefix}
+        count: int = json.loads(self._ask(LOAD, "POST", json.dumps(said)))
+        return count
 
     def write(self, uri: str, content: bytes) -> None:
         """Make an object, or replace it."""
@@ -102,18 +98,18 @@ class S3:
 
     def inject(self, fault: Fault) -> None:
         """Let requests meet a fault from now on; it takes the place of one with the same pattern."""
-        self._control("PUT", json.dumps(asdict(fault)))
+        self._ask(CONTROL, "PUT", json.dumps(asdict(fault)))
 
     def lift(self, pattern: str) -> None:
         """End a fault: what it kept waiting goes on."""
-        self._control("DELETE", pattern)
+        self._ask(CONTROL, "DELETE", pattern)
 
     def met(self, pattern: str) -> Met:
         """Return what met faults of a pattern so far."""
-        return Met(**json.loads(self._control("GET", pattern)))
+        return Met(**json.loads(self._ask(CONTROL, "GET", pattern)))
 
-    def _control(self, method: str, body: str) -> bytes:
-        request = urllib.request.Request(f"{self.endpoint}{CONTROL}", body.encode(), method=method)
+    def _ask(self, path: str, method: str, body: str) -> bytes:
+        request = urllib.request.Request(f"{self.endpoint}{path}", body.encode(), method=method)
         with urllib.request.urlopen(request) as answer:
             content: bytes = answer.read()
             return content
@@ -123,10 +119,9 @@ class S3:
         for line in (self.folder / RECORD).read_text().splitlines():
             yield Request(*json.loads(line))
 
-    def _store(self, bucket: str, prefix: str | None = None) -> S3Store:
+    def _store(self, bucket: str) -> S3Store:
         return S3Store(
             bucket,
-            prefix=prefix,
             endpoint=self.endpoint,
             access_key_id=KEY,
             secret_access_key=KEY,

@@ -13,8 +13,9 @@ import sys
 import threading
 from pathlib import Path
 
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.server import create_backend_app
 from testbed.s3_faults import Faults
+from testbed.s3_loading import Loading
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 RECORD = Path("s3-requests.jsonl")
@@ -31,7 +32,8 @@ class Recorder(WSGIRequestHandler):
 
 def _serve(descriptor: int, address: str, port: int) -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    application = Faults(DomainDispatcherApplication(create_backend_app))
+    # Of S3 alone: to find out which of AWS's services a request is for takes moto longer than to answer it.
+    application = Loading(Faults(create_backend_app("s3")))
     inside = make_server(address, port, application, threaded=True, request_handler=Recorder)
     threading.Thread(target=inside.serve_forever, daemon=True).start()
     socket.socket(fileno=os.dup(descriptor)).listen(128)
