@@ -31,6 +31,8 @@ DATA = ROOT / "demo" / "fashion-mnist"
 NAMESPACE = QUEUE = BUCKET = "demo"
 PREFIX = "fashion-mnist"
 JOB_SECONDS = 600.0
+HEAD_CPUS = "2"
+"""What the head may use of what others leave; the example's half of one is all that two small nodes can set aside."""
 READ_THE_MESSAGE = "the message above says what is missing"
 EMBED = "embed pool"
 """The stage, as reports name it."""
@@ -75,7 +77,10 @@ def furnish(lab: Lab) -> dict[str, Any]:
     """Make the example's namespace and queue, and return the job as it runs there."""
     volumes = lab.create_namespace(NAMESPACE)
     lab.create_queue(QUEUE, NAMESPACE)
-    return laid_over(read_job(EXAMPLE), NAMESPACE, volumes.template())
+    job = laid_over(read_job(EXAMPLE), NAMESPACE, volumes.template())
+    (container,) = job["spec"]["cluster"]["head"]["template"]["spec"]["containers"]
+    container["resources"] = {"limits": {"cpu": HEAD_CPUS}}
+    return job
 
 
 def _on_the_cluster(lab: Lab, job: Mapping[str, Any]) -> Outcome:
