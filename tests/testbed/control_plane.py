@@ -100,6 +100,7 @@ class ControlPlane:
                 f"--service-account-private-key-file={self.trust.signing_key}",
                 f"--root-ca-file={self.trust.authority.pair.certificate}",
                 "--use-service-account-credentials=true",
+                "--pvclaimbinder-sync-period=1s",  # volumes of a test's pods are bound at once, not every 15 s
             ]
         return command
 
