@@ -33,8 +33,9 @@ helm install afray charts/afray --namespace afray --create-namespace \\
   --set image.repository=registry.example.com/afray-operator
 ```
 
-What it needs, and how it is installed without rights on the whole cluster, without access to the internet, with
-monitoring, or for tenants who share GPUs: `docs/install.md` in the repository.
+In the repository: what it needs, and how it is installed without rights on the whole cluster or without access to the
+internet, `docs/install.md`; rights, `docs/rights.md`; monitoring, `docs/metrics.md`; tenants who share GPUs,
+`docs/sharing.md`; upgrades, `docs/upgrading.md`.
 
 ## Values
 
