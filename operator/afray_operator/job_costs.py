@@ -28,11 +28,12 @@ class JobCosts:
         )
 
     def observe(self, seen: Observed, status: JobStatus) -> None:
-        """Take what the status that is seen does not count yet, and `status` does."""
+        """Take what the status that is seen does not count yet, and `status` does; nothing may have failed so far."""
+        if status.usage is None:
+            return
         before, after = _spent(seen.status.usage), _spent(status.usage)
         for counter, earlier, later in zip((self._spent, self._failed), before, after, strict=True):
-            if later > earlier:
-                counter.labels(*self._teams.of(seen)).inc(later - earlier)
+            counter.labels(*self._teams.of(seen)).inc(max(0, later - earlier))
 
 
 def _spent(usage: UsageStatus | None) -> tuple[int, int]:

@@ -49,8 +49,12 @@ def check_life(life: PlayedLife, statuses: Recording, attempts: int, *others: Ap
     asked = [found for proxy in (life.proxy, *others) for found in made_ray_jobs(proxy)]
     made = [name for name, status in asked if status == HTTPStatus.CREATED]
     assert made == [f"{NAME}-s{number}" for number in range(1, attempts + 1)]
-    attempt = life.status["attempt"]
+    attempt, usage = life.status["attempt"], life.status["usage"]
     assert (attempt["number"], attempt["failures"]) == (attempts, attempts - 1)
+    assert [(one["number"], one["failed"]) for one in usage["attempts"]] == [
+        (number, number < attempts) for number in range(1, attempts + 1)
+    ]
+    assert (usage["gpus"], usage["gpuSeconds"]) == (0, sum(one["gpuSeconds"] for one in usage["attempts"]))
     check_latched([one.raw.get("status") or {} for one in statuses.seen])
     told = Counter(event["reason"] for event in life.kubectl.list("events.events.k8s.io", life.namespace))
     assert [reason for reason, times in told.items() if times > (attempts if reason in OF_EACH_ATTEMPT else 1)] == []
@@ -64,8 +68,9 @@ def made_ray_jobs(proxy: ApiProxy) -> list[tuple[str, int]]:
 
 def check_latched(statuses: Iterable[dict[str, Any]]) -> None:
     """Counts only grow, and what is complete stays so, with the same result."""
-    counted, complete = (0, 0), ""
+    counted, complete, spent = (0, 0), "", 0
     for status in statuses:
+        assert spent <= (spent := status.get("usage", {}).get("gpuSeconds", 0))
         attempt = status.get("attempt") or {}
         counts = (attempt.get("number", 0), attempt.get("failures", 0))
         assert counts >= counted

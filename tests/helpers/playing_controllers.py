@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, WORKLOAD, Kind
+from afray_operator.manifests.pods import ROLE_LABEL
+from afray_operator.observed.json_access import block
 from helpers.kube_objects import moment
 from helpers.operator_process import await_that
 from helpers.recorded_lives import Step
@@ -28,10 +30,8 @@ MERGE = "application/merge-patch+json"
 PATIENCE_SECONDS = 90.0
 """For the operator, which may have to start anew, and waits before it tries again."""
 _CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-_POD = {
-    "containers": [{"name": "ray", "image": "afray:0.1.0", "securityContext": _CONFINED}],
-    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-}
+WITHOUT_GPU = ("head", "submitter")
+"""Roles of pods; workers request one each."""
 
 Raw = dict[str, Any]
 
@@ -112,7 +112,7 @@ class Controllers:
             self._ask("post", kind.path(self.namespace), body=self._made(kind, step))
         if step.state.get("isDeleting") and not (present or {})["metadata"].get("deletionTimestamp"):
             self._ask("delete", kind.path(self.namespace, step.name))
-        self._patch(kind, step.name, {"status": _status(step.state)}, part="/status")
+        self._patch(kind, step.name, {"status": _status(kind, step.state, present or {})}, part="/status")
 
     def _made(self, kind: Kind, step: Step) -> Raw:
         metadata: Raw = {"name": step.name, "namespace": self.namespace, "labels": dict(step.labels)}
@@ -125,10 +125,11 @@ class Controllers:
                 metadata["labels"]["kueue.x-k8s.io/job-uid"] = owner["uid"]
                 reference = {"apiVersion": RAY_JOB.api_version, "kind": RAY_JOB.kind, "name": step.owner}
                 metadata["ownerReferences"] = [{**reference, "uid": owner["uid"], "controller": True}]
-                spec = {"podSets": [{"name": "head", "count": 1, "template": {"spec": _POD}}]}
+                spec = {"podSets": [{"name": "head", "count": 1, "template": {"spec": _pod()}}]}
             case _:
                 metadata["finalizers"] = ["afray.dev/played"]  # a pod that has ended would go at once
-                spec = {**_POD, "nodeName": "node1"}
+                gpus = 0 if step.labels[ROLE_LABEL] in WITHOUT_GPU else 1
+                spec = {**_pod(gpus), "nodeName": "node1"}
         return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec}
 
     def _present(self, kind: Kind, name: str) -> Raw:
@@ -151,16 +152,41 @@ class Controllers:
         return found
 
 
-def _status(state: Mapping[str, Any]) -> Raw:
+def _pod(gpus: int = 0) -> Raw:
+    requests = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    resources = {"requests": requests, "limits": requests}
+    return {
+        "containers": [{"name": "ray", "image": "afray:0.1.0", "securityContext": _CONFINED, "resources": resources}],
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    }
+
+
+def _status(kind: Kind, state: Mapping[str, Any], present: Mapping[str, Any]) -> Raw:
     status = {name: value for name, value in state.items() if name not in ("isDeleting", "waiting", "conditions")}
-    if "waiting" in state:
-        status["containerStatuses"] = [_waiting(one) for one in state["waiting"]]
+    if kind == POD:
+        status["containerStatuses"] = [_container(found, present) for found in _containers(state)]
     return {**status, "conditions": [{**condition, "lastTransitionTime": _now()} for condition in state["conditions"]]}
 
 
-def _waiting(said: Mapping[str, str]) -> Raw:
-    fixed = {"name": "ray", "image": "afray:0.1.0", "imageID": "", "ready": False, "restartCount": 0}
-    return {**fixed, "state": {"waiting": dict(said)}}
+def _containers(state: Mapping[str, Any]) -> list[Raw]:
+    """What the kubelet says of a pod's container: that it waits and why, else as its phase has it."""
+    if state["waiting"]:
+        return [{"waiting": dict(said)} for said in state["waiting"]]
+    return {"Running": [{"running": {}}], "Succeeded": [{"terminated": {}}], "Failed": [{"terminated": {}}]}.get(
+        state["phase"], []
+    )
+
+
+def _container(found: Raw, present: Mapping[str, Any]) -> Raw:
+    """Its status. It started when it was first seen running, and ended now."""
+    (before,) = block(present, "status").get("containerStatuses") or [{}]
+    started = next((run["startedAt"] for run in before.get("state", {}).values() if "startedAt" in run), _now())
+    if "running" in found:
+        found = {"running": {"startedAt": started}}
+    if "terminated" in found:
+        found = {"terminated": {"startedAt": started, "finishedAt": _now(), "exitCode": 0}}
+    fixed = {"name": "ray", "image": "afray:0.1.0", "imageID": "", "ready": "running" in found, "restartCount": 0}
+    return {**fixed, "state": found}
 
 
 def _now() -> str:
