@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from afray.api.checks import Check, changed_fields, places, pods, selection
+from afray.api.checks import Check, changed_fields, places, pods, selection, templates
 from afray.api.job import SelectionJob
 from afray.api.problems import Problem
 
@@ -42,6 +42,8 @@ COMMON: Final[tuple[Check, ...]] = (
     pods.variable_set_twice,
     pods.reserved_variable,
     pods.secret_in_clear,
+    templates.head_under_another_account,
+    templates.secret_in_a_template,
 )
 CLUSTER_ONLY: Final[tuple[Check, ...]] = (
     pods.block_is_missing,

@@ -18,7 +18,9 @@ RESERVED_VARIABLES: Final = "SELECTION_"
 LEAST_MEMORY: Final = Decimal(64 * 1024**2)
 LARGEST_SPEC: Final = 32_000
 """Bytes of JSON."""
-SECRET_ENDINGS: Final = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "ACCOUNT_KEY", "STORAGE_KEY", "API_KEY")
+SECRET_ENDINGS: Final = (
+    "SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "ACCOUNT_KEY", "STORAGE_KEY", "SAS_KEY", "API_KEY",
+)  # fmt: skip
 
 
 def pods(job: SelectionJob) -> Iterator[tuple[str, dict[str, str]]]:

@@ -17,6 +17,7 @@ from helpers.manifests import (
 
 from afray.api.rules import Target
 
+CLEAR = {"name": "AZURE_STORAGE_SAS_KEY", "value": "sv=2026"}
 SELECTION = "spec.selection"
 EMBEDDINGS = {"spec.pool.format": "embeddings", "spec.embedding": REMOVED}
 
@@ -188,6 +189,13 @@ ON_CLUSTER = [
      "tolerations"),
     ("spec.cluster.workers", [{**WORKERS, "name": f"g{n}", "template": {"spec": {"x": "y" * 8000}}} for n in range(4)],
      "spec.cluster", "larger than 32000 bytes", "fewer worker groups"),
+    ("spec.cluster.head.template", {"spec": {"serviceAccountName": "welds"}},
+     "spec.cluster.head.template.spec.serviceAccountName", "may tell progress", "runtime.serviceAccountName"),
+    ("spec.cluster.workers[0].template", {"spec": {"containers": [{"name": "ray"}, {"env": [CLEAR]}]}},
+     "spec.cluster.workers[0].template.spec.containers[1].env[0].value", "gives the secret AZURE_STORAGE_SAS_KEY",
+     "secretKeyRef"),
+    ("spec.cluster.head.template", {"spec": {"initContainers": [{"env": [CLEAR]}]}},
+     "spec.cluster.head.template.spec.initContainers[0].env[0].value", "gives the secret", "secretKeyRef"),
     ("spec.finetune", {"workers": {"group": "cpu"}}, "spec.finetune.workers.group", "not a worker group", "gpu"),
     ("spec.embedding.device", "mps", "spec.embedding.device", "exists on a Mac", "cuda"),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from afray.api.cel import Rule
-from afray.api.checks import Check, places, pods
+from afray.api.checks import Check, places, pods, templates
 from afray.api.crd.rules import changes, choices, locations, resources, settings
 from afray.api.crd.rules.placed import Placed
 
@@ -27,6 +27,8 @@ BY_SCHEMA: Final[Mapping[Check, str]] = {
 """Checks that need no rule between fields, and what does their work."""
 NOT_BY_SERVER: Final[Mapping[Check, str]] = {
     pods.spec_is_too_large: "CEL can not measure an object, and sees nothing of a pod template",
+    templates.head_under_another_account: "CEL sees nothing of a pod template",
+    templates.secret_in_a_template: "CEL sees nothing of a pod template",
 }
 """Checks that only afray makes, and why."""
 
