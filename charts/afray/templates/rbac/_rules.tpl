@@ -44,7 +44,7 @@
   resources: [rayjobs, rayclusters]
   verbs: [get, list, watch]
 - apiGroups: [kueue.x-k8s.io]
-  resources: [workloads]
+  resources: [workloads, localqueues]
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods, pods/log]
