@@ -20,7 +20,6 @@ RAY_CONTAINER = "ray"
 BINDING_SECONDS = 60.0
 """Pods made before that are put aside by the scheduler for a while."""
 OTHERS_MAY_ENTER = 0o005
-PROGRAMS = Path(sys.prefix) / "bin"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OF_THE_IMAGE = (Path("/usr"), Path("/"))
 """Python of the distribution: the image has its own there, and must not be covered."""
@@ -32,6 +31,8 @@ class EnvironmentVolumes:
 
     namespace: str
     folders: tuple[Path, ...]
+    programs: Path
+    """Where `python` and `ray` are, in one of the folders."""
 
     def template(self, container: str = RAY_CONTAINER) -> dict[str, object]:
         """Return a pod template to merge strategically: the volumes, their mounts, and a PATH that starts there."""
@@ -40,7 +41,7 @@ class EnvironmentVolumes:
             {"name": _name(n), "persistentVolumeClaim": {"claimName": _name(n), "readOnly": True}} for n, _ in numbered
         ]
         mounts = [{"name": _name(n), "mountPath": str(folder), "readOnly": True} for n, folder in numbered]
-        variables = [{"name": "PATH", "value": f"{PROGRAMS}:{SYSTEM_PATH}"}]
+        variables = [{"name": "PATH", "value": f"{self.programs}:{SYSTEM_PATH}"}]
         return {
             "spec": {
                 "volumes": volumes,
@@ -50,8 +51,10 @@ class EnvironmentVolumes:
 
     def _on_every_path(self) -> dict[str, object]:
         """Return a mount of the programs where every image looks: the submitter follows mounts, but never variables."""
-        ((number, folder),) = [(n, folder) for n, folder in enumerate(self.folders) if PROGRAMS.is_relative_to(folder)]
-        place = {"mountPath": "/usr/local/bin", "subPath": str(PROGRAMS.relative_to(folder))}
+        ((number, folder),) = [
+            (n, folder) for n, folder in enumerate(self.folders) if self.programs.is_relative_to(folder)
+        ]
+        place = {"mountPath": "/usr/local/bin", "subPath": str(self.programs.relative_to(folder))}
         return {"name": _name(number), **place, "readOnly": True}
 
     def manifests(self) -> Iterator[Manifest]:
@@ -79,12 +82,14 @@ class EnvironmentVolumes:
             }
 
 
-def environment_volumes(kubectl: Kubectl, namespace: str) -> EnvironmentVolumes:
-    """Make this Python's environment available to pods of a namespace.
+def environment_volumes(kubectl: Kubectl, namespace: str, prefix: Path | None = None) -> EnvironmentVolumes:
+    """Make an environment of this Python available to pods of a namespace: its own with this checkout, or another.
 
     Raises StepFailed if other users, such as a pod's, may not read it.
     """
-    volumes = EnvironmentVolumes(namespace, _folders())
+    own = (Path(sys.prefix), ROOT)
+    folders = _folders(Path(sys.base_prefix), *(own if prefix is None else (prefix,)))
+    volumes = EnvironmentVolumes(namespace, folders, (prefix or own[0]) / "bin")
     kubectl.create(*volumes.manifests())
     for number, _ in enumerate(volumes.folders):
         claim = f"persistentvolumeclaim/{_name(number)}"
@@ -97,9 +102,8 @@ def remove_volumes(kubectl: Kubectl, namespace: str) -> None:
     kubectl("delete", "persistentvolume", "-l", f"testbed-namespace={namespace}", "--wait=false")
 
 
-def _folders() -> tuple[Path, ...]:
-    """Return the interpreter's installation, the environment and the checkout, none inside of another."""
-    wanted = [Path(sys.base_prefix), Path(sys.prefix), ROOT]
+def _folders(*wanted: Path) -> tuple[Path, ...]:
+    """Return those that an image has not, none inside of another."""
     folders = [folder for folder in dict.fromkeys(wanted) if folder not in OF_THE_IMAGE]
     for folder in folders:
         if folder.stat().st_mode & OTHERS_MAY_ENTER != OTHERS_MAY_ENTER:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from testbed.cluster import Cluster
@@ -35,10 +36,10 @@ class Ground:
     template: Mapping[str, Any]
 
     @classmethod
-    def prepare(cls, cluster: Cluster, storage: S3, namespace: str) -> Ground:
-        """Furnish a namespace that is there."""
+    def prepare(cls, cluster: Cluster, storage: S3, namespace: str, environment: Path | None = None) -> Ground:
+        """Furnish a namespace that is there, with the Python environment of this checkout or another."""
         put_images(storage, namespace)
-        return cls(cluster, storage, namespace, Lab(cluster, storage).furnish(namespace).template())
+        return cls(cluster, storage, namespace, Lab(cluster, storage).furnish(namespace, environment).template())
 
     @property
     def kubectl(self) -> Kubectl:

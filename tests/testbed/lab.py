@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from testbed import base_image, gpus, images, kuberay, kueue, operator_image, operators
 from testbed import cluster as clusters
@@ -54,13 +55,13 @@ class Lab:
         )
         return self.furnish(name)
 
-    def furnish(self, namespace: str) -> EnvironmentVolumes:
+    def furnish(self, namespace: str, environment: Path | None = None) -> EnvironmentVolumes:
         """Put into a namespace what pods need: the Secret of the S3 server, and the volumes of their environment."""
         metadata = {"name": SECRET, "namespace": namespace}
         self.cluster.kubectl.create(
             {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": variables()}
         )
-        return environment_volumes(self.cluster.kubectl, namespace)
+        return environment_volumes(self.cluster.kubectl, namespace, environment)
 
     def create_queue(self, name: str, namespace: str) -> None:
         """Make a queue over the whole cluster, and the way of a namespace into it."""

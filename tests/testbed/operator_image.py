@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -39,15 +39,15 @@ def operator_image() -> Path:
     return cached("image-operator", defined_by, _make) / ARCHIVE
 
 
-def wheels() -> Path:
-    """Return a folder with the wheels that the operator needs, each checked by its hash."""
+def wheels(requirements: Sequence[Path] = REQUIREMENTS) -> Path:
+    """Return a folder with the wheels that an operator needs, each checked by its hash."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    defined_by: list[str | bytes] = [version, *(path.read_bytes() for path in REQUIREMENTS)]
-    return cached("wheels-operator", defined_by, _download)
+    defined_by: list[str | bytes] = [version, *(path.read_bytes() for path in requirements)]
+    return cached("wheels-operator", defined_by, lambda folder: _download(folder, requirements))
 
 
-def _download(folder: Path) -> None:
-    given = [word for path in REQUIREMENTS for word in ("--requirement", str(path))]
+def _download(folder: Path, requirements: Sequence[Path]) -> None:
+    given = [word for path in requirements for word in ("--requirement", str(path))]
     options = ("--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes", "--dest", folder)
     with step("downloading the operator's wheels"):
         run([sys.executable, "-m", "pip", "download", *options, *given], remedy=NO_INDEX, environment=os.environ)
