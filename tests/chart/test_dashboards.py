@@ -26,7 +26,7 @@ pytestmark = pytest.mark.chart
 BOARDS = {path.stem: json.loads((ROOT / path).read_text()) for path in dashboards.BOARDS}
 CHOSEN = {"$__rate_interval": "2m", "$__range": "6h", "$namespace": "a", "$queue": ".*", "$job": "welds"}
 """What Grafana puts in the place of variables."""
-UNITS = {"s", "short", "percentunit", "ops", "wps", "binBps", "suffix: rows/s"}
+UNITS = {"s", "short", "percentunit", "ops", "wps", "binBps", "suffix: rows/s", "suffix: GPU h"}
 
 
 def judge(board: object) -> None:

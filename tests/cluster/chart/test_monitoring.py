@@ -1,0 +1,150 @@
+"""Every query of the dashboards and every alert, asked of a real Prometheus while jobs run, stall, fail and wait."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from helpers.charts import nested
+from helpers.promtool import rendered_rules
+from testbed import kueue
+from testbed.checkout import ROOT
+from testbed.cluster import Cluster
+from testbed.faults import remove_pod
+from testbed.followed_jobs import FollowedJob
+from testbed.grounds import Ground
+from testbed.installation import Installation
+from testbed.operators import NAMESPACE, RELEASE
+from testbed.prometheus_server import PrometheusServer
+from testbed.s3 import S3
+from testbed.s3_faults import Fault
+from testbed.small_jobs import QUEUE
+
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
+
+FOLDER = ROOT / "charts" / "afray" / "files" / "dashboards"
+BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+SHORT: dict[str, Any] = {
+    "jobStalled": {"afterSeconds": 60, "for": "0s"},
+    "jobFailed": {"for": "0s"},
+    "queueWaitLong": {"for": "10s"},
+    "operatorNoLeader": {"for": "10s"},
+    "watchStale": {"afterSeconds": 30, "for": "0s"},
+    "reconcileErrors": {"errors": 0, "windowSeconds": 60, "for": "0s"},
+    "quarantineHigh": {"percent": 5, "minRows": 20, "for": "0s"},
+}
+"""The chart's own values, so that each alert fires within minutes."""
+ONE_JOB = {"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": "1"}
+BROKEN = 12
+"""Images of 200 that are none."""
+RECORD = ROOT / "build" / "dashboards-seen.json"
+"""What the queries found, for the pictures of the docs."""
+
+
+class Seen:
+    """What each query of the dashboards found, in any of the situations."""
+
+    def __init__(self, server: PrometheusServer, namespace: str) -> None:
+        self.server, self.namespace = server, namespace
+        self.started = time.time()
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def ask_all(self, job: str) -> None:
+        """Ask every query now, with that job chosen; what found something is kept."""
+        for place, expression in queries({"$namespace": self.namespace, "$job": job}):
+            if found := self.server.query(expression):
+                assert all(float(one["value"][1]) == float(one["value"][1]) for one in found), (place, "not a number")
+                self.found[place] = {
+                    "expression": expression,
+                    "result": found,
+                    "over time": self._over_time(expression),
+                }
+
+    def _over_time(self, expression: str) -> list[dict[str, Any]]:
+        return self.server.query_range(expression, start=self.started, end=time.time(), step_seconds=10)
+
+    def empty(self) -> list[str]:
+        """Queries that never found anything."""
+        return [place for place, _ in queries({}) if place not in self.found]
+
+
+def queries(chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Every query by its board, panel and letter, as Grafana would ask it."""
+    fixed = {"$__rate_interval": "1m", "$__range": "1h", "$queue": ".*"}
+    for name, board in BOARDS.items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                expression = target["expr"]
+                for variable, value in {**fixed, **chosen}.items():
+                    expression = expression.replace(variable, value)
+                yield f"{name}: {panel['title']}: {target['refId']}", expression
+
+
+def await_alert(server: PrometheusServer, name: str, job: FollowedJob) -> None:
+    job.wait_until(f"the alert {name}", lambda: name in server.firing())
+
+
+@pytest.mark.timeout(2400)
+def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
+    installation: Installation, cluster: Cluster, storage: S3, namespace: str
+) -> None:
+    installation.install(**nested("monitoring.rules", {}), resyncSeconds=300)
+    server = PrometheusServer.start(cluster, rendered_rules(SHORT))
+    seen = Seen(server, namespace)
+    ground = Ground.prepare(cluster, storage, namespace)
+    for number in range(BROKEN):
+        storage.write(f"s3://{namespace}/pool/{number:04}.png", b"no image")
+    cluster.kubectl.apply(kueue.cluster_queue(namespace, ONE_JOB), kueue.local_queue(QUEUE, namespace, namespace))
+
+    report = Fault(pattern=f"/{namespace}/runs/report.json", method="PUT")
+    storage.inject(report)
+    held = ground.hold_last_shard()
+    runs = ground.start(ground.job("runs", queue_name=QUEUE))
+    runs.await_condition("QuotaReserved", "True", "Admitted")
+    waits = ground.start(ground.job("waits", queue_name=QUEUE))
+    lacking = ground.job("fails")
+    lacking["spec"]["pool"]["uri"] = f"s3://{namespace}/nothing"
+    fails = ground.start(lacking)
+    waits.await_condition("QuotaReserved", "False", "Queued")
+    ground.await_held(runs, held)
+    seen.ask_all("runs")
+    (worker,) = runs.pods("worker")
+    remove_pod(cluster.kubectl, worker)
+    await_alert(server, "QueueWaitLong", waits)
+    await_alert(server, "QuarantineHigh", runs)
+    await_alert(server, "JobStalled", runs)
+    seen.ask_all("runs")
+    seen.ask_all("waits")
+    fails.await_condition("Failed", "True", "PermanentError")
+    await_alert(server, "JobFailed", fails)
+    await_alert(server, "WatchStale", fails)
+    seen.ask_all("fails")
+
+    storage.lift(held)
+    runs.wait_until("the selection, and its report", lambda: storage.met(report.pattern).waiting)
+    time.sleep(20)  # scraped a few times, as it would be on a pool that takes longer
+    seen.ask_all("runs")
+    storage.lift(report.pattern)
+    runs.await_complete()
+    time.sleep(10)
+    seen.ask_all("runs")
+
+    take_status_away(cluster)
+    waits.suspend(True)
+    await_alert(server, "ReconcileErrors", waits)
+    cluster.kubectl("scale", f"deployment/{RELEASE}", "--replicas=0", "-n", NAMESPACE)
+    await_alert(server, "OperatorNoLeader", waits)
+
+    RECORD.parent.mkdir(exist_ok=True)
+    RECORD.write_text(json.dumps(seen.found, indent=1))
+    assert seen.empty() == []
+
+
+def take_status_away(cluster: Cluster) -> None:
+    """From the operator: the right to store what it finds."""
+    role = json.loads(cluster.kubectl("get", "clusterrole", RELEASE, "-o", "json"))
+    kept = [rule for rule in role["rules"] if "selectionjobs/status" not in rule["resources"]]
+    cluster.kubectl("patch", "clusterrole", RELEASE, "--type=merge", "-p", json.dumps({"rules": kept}))
