@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from helpers.charts import nested
 from helpers.promtool import rendered_rules
 from testbed import kueue
 from testbed.checkout import ROOT
@@ -87,11 +86,18 @@ def await_alert(server: PrometheusServer, name: str, job: FollowedJob) -> None:
     job.wait_until(f"the alert {name}", lambda: name in server.firing())
 
 
+@pytest.fixture
+def installed(installation: Installation) -> Iterator[Installation]:
+    """This version, whose rights and replicas a test may take away."""
+    installation.install()
+    yield installation
+    installation.uninstall()
+
+
 @pytest.mark.timeout(2400)
 def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
-    installation: Installation, cluster: Cluster, storage: S3, namespace: str
+    installed: Installation, cluster: Cluster, storage: S3, namespace: str
 ) -> None:
-    installation.install(**nested("monitoring.rules", {}), resyncSeconds=300)
     server = PrometheusServer.start(cluster, rendered_rules(SHORT))
     seen = Seen(server, namespace)
     ground = Ground.prepare(cluster, storage, namespace)
