@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from afray.api.conditions import ConditionType, Phase, Reason
 
 LONGEST_MESSAGE: Final = 400
-"""Characters of a condition's message, so that ten of them and the rest stay below 8 kB."""
+"""Characters of a condition's message. Where ten of them and the rest would exceed 8 kB, the operator shortens them."""
 _LARGEST_COUNT: Final = 2**53
 
 

@@ -130,7 +130,9 @@ def test_kubectl_lists_what_a_person_wants_to_know(api_server: ApiServer, server
     assert head.split() == ["NAME", "PHASE", "PROGRESS", "SELECTED", "AGE"]
     assert row.split()[:5] == ["stored", "ValidatingLabels", "embed", "412/820", "7"]
     wide = api_server.kubectl("get", "seljob", "stored", "-n", place, "-o", "wide")
-    assert wide.split()[:7] == ["NAME", "PHASE", "PROGRESS", "SELECTED", "ATTEMPT", "REASON", "AGE"]
+    head, row = wide.splitlines()
+    assert head.split() == ["NAME", "PHASE", "PROGRESS", "SELECTED", "ATTEMPT", "GPU-SECONDS", "REASON", "AGE"]
+    assert row.split()[5:7] == ["7", "7"]
     assert "selectionjob.afray.dev/stored" in api_server.kubectl("get", "all", "-n", place)
 
 

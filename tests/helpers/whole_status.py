@@ -10,12 +10,14 @@ from afray.api.status import (
     LONGEST_MESSAGE,
     AttemptFailure,
     AttemptStatus,
+    AttemptUsage,
     Condition,
     FinetuneStatus,
     JobStatus,
     LabelsStatus,
     ProgressStatus,
     ResultStatus,
+    UsageStatus,
 )
 
 MOMENT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -81,6 +83,13 @@ def whole_status(*, text: str = "a sentence for people", uri: str = "s3://plant/
             sha256=DIGEST, spec_hash=DIGEST, accepted=True, answered=number, asked=number, unknown=number, classes=2
         ),
         finetune=FinetuneStatus(accuracy=0.9375, macro_recall=0.91, seconds=1234.5, biased=True),
+        usage=UsageStatus(
+            gpu_seconds=number,
+            failed_gpu_seconds=number,
+            gpus=number,
+            counted_until=MOMENT,
+            attempts=(AttemptUsage(stage=Stage.finetune, number=number, gpu_seconds=number, failed=True),) * 5,
+        ),
         conditions=tuple(condition(kind, ConditionStatus.unknown, longest_reason, text) for kind in ConditionType),
     )
 

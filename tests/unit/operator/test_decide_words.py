@@ -12,6 +12,7 @@ from afray_operator.decide.patching import status_patch
 from afray_operator.decide.progress import summarize
 from helpers.kube_objects import RESULT, START, failure, moment, pod, seconds
 from helpers.operator_world import World, merge_patch
+from helpers.whole_status import longest_status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -286,3 +287,13 @@ def test_a_patch_makes_one_status_of_the_other(data: st.DataObject) -> None:
     old, new = (JobStatus(**{name: getattr(full, name) for name in data.draw(names)}) for _ in range(2))
     assert merge_patch(old.to_json(), status_patch(old, new)) == new.to_json()
     assert status_patch(new, new) == {}
+
+
+def test_a_status_with_every_field_at_its_longest_keeps_all_but_words_below_eight_kilobytes() -> None:
+    longest = longest_status()
+    stored = fit(longest)
+    assert status_size(stored) <= LARGEST
+    assert (stored.usage, stored.result, stored.finetune) == (longest.usage, longest.result, longest.finetune)
+    assert [(one.type, one.reason) for one in stored.conditions] == [
+        (one.type, one.reason) for one in longest.conditions
+    ]
