@@ -14,6 +14,7 @@ from afray.cli.report import report
 from afray.cli.run import run
 from afray.cli.validate import validate
 from afray.cli.verify import verify
+from afray.cli.version import version
 
 app = typer.Typer(
     name="afray",
@@ -27,6 +28,7 @@ app.command()(validate)
 app.command()(verify)
 app.command()(report)
 app.command()(bench)
+app.command()(version)
 for command in CLUSTER_COMMANDS:
     app.command(rich_help_panel="On a cluster")(command)
 
