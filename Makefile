@@ -65,6 +65,7 @@ requirements: $(BIN)/uv  ## pin anew after a change of pyproject.toml; no index 
 	$(UV) $(PIN) --constraint requirements/bootstrap.txt --extra run --extra operator --extra demo --extra test \
 	  pyproject.toml --output-file requirements/all.txt
 	$(UV) $(PIN) --constraint requirements/all.txt --extra operator pyproject.toml --output-file requirements/operator.txt
+	$(UV) $(PIN) --constraint requirements/all.txt requirements/sbom.in --output-file requirements/sbom.txt
 	$(UV) $(PIN) --constraint requirements/all.txt --extra run --extra demo pyproject.toml --output-file requirements/run.txt
 
 $(BIN)/uv: requirements/bootstrap.txt

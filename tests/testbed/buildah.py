@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,12 @@ class Buildah:
     def push(self, name: str, archive: Path) -> None:
         """Write an image into an archive."""
         self("push", "--quiet", name, f"oci-archive:{archive}:{name}")
+
+    def extract(self, name: str, path: str, target: Path) -> None:
+        """Copy a file out of an image."""
+        container = self("from", "--pull-never", name).strip()
+        shutil.copy(Path(self("mount", container).strip()) / path, target)
+        self("rm", container)
 
     def __call__(self, *arguments: Argument) -> str:
         """Run buildah on this store."""

@@ -24,9 +24,11 @@ from afray import __version__
 NAME = f"docker.io/library/afray-operator:{__version__}"
 """As the chart knows it: afray-operator:<version>."""
 DOCKERFILE = ROOT / "operator" / "Dockerfile"
-REQUIREMENTS = tuple(ROOT / "requirements" / f"{name}.txt" for name in ("bootstrap", "operator"))
+REQUIREMENTS = tuple(ROOT / "requirements" / f"{name}.txt" for name in ("bootstrap", "operator", "sbom"))
 COPIED = ("pyproject.toml", "README.md", "LICENSE", "afray", "operator/afray_operator")
 """What the Dockerfile takes from the repository, beside the requirements."""
+SBOM = "sbom.cdx.json"
+"""Kept beside the archive: what is in the image."""
 KEPT = 3
 """Images of earlier states of the sources."""
 NO_INDEX = "see that pip reaches its index (`pip config list`), then run this again"
@@ -61,6 +63,7 @@ def _make(folder: Path) -> None:
         buildah.pull(base)
         buildah.build(NAME, DOCKERFILE, ROOT, arguments, [f"{packages}:/wheels:ro"])
         buildah.push(NAME, folder / ARCHIVE)
+        buildah.extract(NAME, f"opt/afray/{SBOM}", folder / SBOM)
 
 
 def _contents() -> Iterator[bytes]:
