@@ -66,8 +66,8 @@ def test_a_driver_that_was_given_up_and_writes_on_changes_nothing(
 
     os.kill(stopped_kubelet, signal.SIGSTOP)  # pods run on, and nobody can end them
     job.wait_until("the next attempt", lambda: job.attempt == 2)
+    assert pod_processes(stale, DRIVER), "the old driver is not at work any more, before there is a newer one"
     job.wait_until("its driver", lambda: f"{namespace}/out/owner/2.json" in keys(storage, namespace, "owner/"))
-    assert pod_processes(stale, DRIVER), "the old driver is still at work"
     speed_up(storage, namespace, 1, 2, 3)
     job.wait_until("the end of the old driver", lambda: not pod_processes(stale, DRIVER))
 
