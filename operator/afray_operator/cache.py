@@ -18,7 +18,7 @@ _UNREAD: Final = {
     RAY_JOB: ("entrypoint", "rayClusterSpec", "submitterPodTemplate"),
     RAY_CLUSTER: ("headGroupSpec", "workerGroupSpecs"),
     WORKLOAD: ("podSets",),
-    POD: ("initContainers", "volumes", "tolerations", "affinity"),
+    POD: ("volumes", "tolerations", "affinity"),
 }
 """Parts of a spec that nobody decides by; a thousand jobs would keep a thousand copies."""
 _READ_OF_CONTAINERS: Final = ("name", "resources")
@@ -199,7 +199,8 @@ def _trimmed(kind: Kind, raw: Mapping[str, Any]) -> Raw:
     if (unread := _UNREAD.get(kind)) and isinstance(spec := raw.get("spec"), dict):
         kept["spec"] = {name: value for name, value in spec.items() if name not in unread}
         if kind == POD:
-            kept["spec"]["containers"] = [_requests(container) for container in entries(spec, "containers")]
+            for part in ("initContainers", "containers"):
+                kept["spec"][part] = [_requests(container) for container in entries(spec, part)]
     if kind == CONFIG_MAP:
         data = texts(raw, "data")
         kept = {"metadata": metadata, "data": {key: data[key][:LONGEST_TEXT] for key in _READ_TEXTS if key in data}}

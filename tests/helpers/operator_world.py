@@ -55,8 +55,8 @@ def merge_patch(target: Raw, patch: Mapping[str, Any]) -> Raw:
 
 def gpus_of(group: Raw) -> int:
     """GPUs that a pod of a worker group requests."""
-    (container,) = group["template"]["spec"]["containers"]
-    return int(container["resources"]["limits"].get("nvidia.com/gpu", "0"))
+    containers = group["template"]["spec"]["containers"]
+    return sum(int(one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu", "0")) for one in containers)
 
 
 @dataclass

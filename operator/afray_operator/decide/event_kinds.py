@@ -55,6 +55,8 @@ class EventReason(StrEnum):
     """A part of the spec was changed that may not change any more."""
     output_shared = "OutputShared"
     """Another job has the same spec.output.uri."""
+    pods_mutated = "PodsMutated"
+    """A webhook of the cluster added containers to the pods."""
     version_skew = "VersionSkew"
     """The driver's afray version is not the operator's."""
     progress_unreadable = "ProgressUnreadable"

@@ -7,7 +7,7 @@ from typing import Final
 
 from afray.api.conditions import ConditionStatus, ConditionType, Reason
 from afray.api.status import AttemptStatus, Condition, JobStatus, write_moment
-from afray_operator.decide import admission, readiness
+from afray_operator.decide import admission, mutations, readiness
 from afray_operator.decide.event_kinds import Event, EventReason
 
 Teller = Callable[[JobStatus, JobStatus], Iterator[Event]]
@@ -74,6 +74,7 @@ _NOTES: Final = (
     (ConditionType.accepted, admission.TEMPLATES_IGNORED, EventReason.spec_change_ignored),
     (ConditionType.accepted, admission.LABELS_IGNORED, EventReason.spec_change_ignored),
     (ConditionType.accepted, admission.OUTPUT_SHARED, EventReason.output_shared),
+    (ConditionType.cluster_ready, mutations.NOT_ASKED_FOR, EventReason.pods_mutated),
     (ConditionType.progressing, readiness.OTHER_VERSION, EventReason.version_skew),
 )
 """Condition, what its message says, and the event of beginning to say it."""

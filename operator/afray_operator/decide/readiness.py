@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from afray import __version__
 from afray.api.conditions import Reason
 from afray.api.status import JobStatus
@@ -17,6 +19,7 @@ from afray_operator.decide.context import (
     outdated_word,
 )
 from afray_operator.decide.messages import Judgement, fails, holds, unknown
+from afray_operator.decide.mutations import mutations
 from afray_operator.decide.troubles import own_cluster, own_pods, worst_trouble
 from afray_operator.observed.facts import RayClusterSeen, RayJobSeen
 from afray_operator.observed.refusals import Hindrance, Refusal
@@ -34,6 +37,11 @@ def readiness(context: Context, status: JobStatus) -> Judgement:
         return fails(Reason.queued, "Without quota there are no pods.")
     if found.is_finished or found.is_deleting:
         return fails(Reason.gone, f"RayJob {found.name} is over.")
+    judged = _of_pods(context, status, found)
+    return replace(judged, message=judged.message + mutations(context, status))
+
+
+def _of_pods(context: Context, status: JobStatus, found: RayJobSeen) -> Judgement:
     if (trouble := worst_trouble(context, status)) is not None:
         return fails(trouble.reason, trouble.message)
     return _ready(found, own_cluster(context, status), has_pods=bool(own_pods(context, status)))

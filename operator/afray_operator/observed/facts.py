@@ -113,6 +113,8 @@ class PodSeen:
     last_words: str = ""
     """Exit code and last line of a container that failed."""
     created: datetime | None = None
+    containers: tuple[str, ...] = ()
+    """Names, those that only run first included."""
     gpus: int = 0
     """GPUs that its containers request."""
     gpu_runs: tuple[GpuRun, ...] = ()

@@ -45,9 +45,15 @@ def read_pod(raw: Raw) -> PodSeen:
         said=said,
         last_words=next(filter(None, map(_last_words, entries(status, "containerStatuses"))), ""),
         created=moment(metadata, "creationTimestamp"),
+        containers=tuple(text(one, "name") for one in _containers(block(raw, "spec"))),
         gpus=read_gpus(raw),
         gpu_runs=tuple(read_gpu_runs(raw)),
     )
+
+
+def _containers(spec: Raw) -> Iterator[Raw]:
+    yield from entries(spec, "initContainers")
+    yield from entries(spec, "containers")
 
 
 def _troubles(status: Raw) -> Iterator[tuple[Trouble, str]]:

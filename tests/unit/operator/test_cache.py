@@ -102,7 +102,7 @@ def test_what_nobody_decides_by_is_not_kept() -> None:
     cache.put(POD, make("pod", spec={"nodeName": "n1", "containers": [{**gpus, "image": "afray:1"}], "volumes": [{}]}))
     (job,), (pod,) = cache.objects(RAY_JOB, WELDS), cache.objects(POD, WELDS)
     assert job["spec"] == {"suspend": True}
-    assert pod["spec"] == {"nodeName": "n1", "containers": [gpus]}
+    assert pod["spec"] == {"nodeName": "n1", "initContainers": [], "containers": [gpus]}
     assert "managedFields" not in job["metadata"]
 
 
