@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -68,13 +68,14 @@ def _make(folder: Path) -> None:
 
 def _contents() -> Iterator[bytes]:
     yield DOCKERFILE.read_bytes()
-    for path in (*REQUIREMENTS, *_files()):
+    for path in (*REQUIREMENTS, *files(COPIED)):
         yield str(path.relative_to(ROOT)).encode()
         yield path.read_bytes()
 
 
-def _files() -> Iterator[Path]:
-    for name in COPIED:
+def files(names: Iterable[str]) -> Iterator[Path]:
+    """Yield the files below places of this checkout."""
+    for name in names:
         place = ROOT / name
         found = sorted(place.rglob("*")) if place.is_dir() else [place]
         yield from (path for path in found if path.is_file() and "__pycache__" not in path.parts)
