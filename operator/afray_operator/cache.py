@@ -165,6 +165,10 @@ class Cache:
         """Every SelectionJob."""
         yield from self._all(SELECTION_JOB)
 
+    def job_keys(self) -> list[JobKey]:
+        """Of every SelectionJob."""
+        return [key for of, key in self._objects if of == SELECTION_JOB]
+
     def _all(self, kind: Kind) -> list[Raw]:
         return [raw for (of, _), held in list(self._objects.items()) if of == kind for raw in held.values()]
 

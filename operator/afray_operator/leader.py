@@ -41,7 +41,7 @@ class Leadership:
     def check(self) -> None:
         """Call before every write. Raises LostLease."""
         if not self.is_held:
-            raise LostLease(f"lease {self._settings.namespace}/{self._settings.name} was not renewed in time")
+            raise LostLease(f"lease {self._settings.address} was not renewed in time")
 
     async def run(self, lead: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Wait for the Lease, then lead until it is lost or `lead` ends. Raises LostLease, and what `lead` raises."""

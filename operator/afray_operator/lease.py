@@ -26,6 +26,18 @@ class LeaseSettings:
     renew_deadline: int = 10
     retry_period: int = 2
 
+    @property
+    def address(self) -> str:
+        """The same for all who ask for it."""
+        return f"{self.namespace}/{self.name}"
+
+
+def is_free(spec: Raw, identity: str, unchanged_seconds: float, duration: int) -> bool:
+    """Whether `identity` may take a Lease that has not changed for so long. `duration` is for one that names none."""
+    if (spec.get("holderIdentity") or "") in ("", identity):
+        return True
+    return unchanged_seconds >= (spec.get("leaseDurationSeconds") or duration)
+
 
 class Lease:
     """One candidate's view of the Lease."""
@@ -36,6 +48,16 @@ class Lease:
         self._seen_at = float("-inf")
         self.held_until: float = float("-inf")
         """By our clock; until then nobody else can hold it."""
+
+    @property
+    def holder(self) -> str:
+        """Who held it when it was last read, "" for nobody."""
+        return self._seen.get("holderIdentity") or ""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether somebody else holds it, by what was last read and the time since."""
+        return not self._may_take(self._seen)
 
     async def try_hold(self) -> bool:
         """Take or renew the Lease. False if somebody else holds it or was faster; raises the client's errors."""
@@ -62,11 +84,7 @@ class Lease:
             await self._write(lease, {**spec, "holderIdentity": "", "leaseDurationSeconds": 1})
 
     def _may_take(self, spec: Raw) -> bool:
-        holder = spec.get("holderIdentity") or ""
-        if holder in ("", self._settings.identity):
-            return True
-        duration = spec.get("leaseDurationSeconds") or self._settings.duration
-        return self._clock() >= self._seen_at + duration
+        return is_free(spec, self._settings.identity, self._clock() - self._seen_at, self._settings.duration)
 
     def _held(self, before: Raw) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -74,7 +92,7 @@ class Lease:
         return {
             "holderIdentity": self._settings.identity,
             "leaseDurationSeconds": self._settings.duration,
-            "acquireTime": before["acquireTime"] if is_renewed else now,
+            "acquireTime": before.get("acquireTime", now) if is_renewed else now,
             "renewTime": now,
             "leaseTransitions": (before.get("leaseTransitions") or 0) + (not is_renewed),
         }
@@ -88,4 +106,4 @@ class Lease:
         await self._api.create(LEASE, body)
 
 
-__all__: Final = ["Lease", "LeaseSettings"]
+__all__: Final = ["Lease", "LeaseSettings", "is_free"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -24,7 +24,8 @@ from afray_operator.watching import Watches
 class OperatorMetrics:
     """What the operator counts itself; gauges of jobs are read from the cache when Prometheus asks."""
 
-    def __init__(self, watches: Watches, is_leader: Callable[[], bool]) -> None:
+    def __init__(self, watches: Watches, is_leader: Callable[[], bool], left: Callable[[], Collection[str]]) -> None:
+        """`left` names the namespaces that another release serves; it tells their jobs too."""
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
             "afray_operator_reconcile", "Looks at a job; `result` is done or error.", ["result"], registry=self.registry
@@ -36,7 +37,7 @@ class OperatorMetrics:
         )
         self.writes = Counter(
             "afray_operator_api_writes",
-            "Writes to the API server, dry runs and the Lease aside.",
+            "Writes to the API server, dry runs and Leases aside.",
             ["kind", "verb"],
             registry=self.registry,
         )
@@ -44,7 +45,7 @@ class OperatorMetrics:
         info.labels(__version__).set(1)
         teams = Teams()
         self._job_times, self._job_costs = JobTimes(self.registry, teams), JobCosts(self.registry, teams)
-        self.registry.register(_Live(watches, is_leader))
+        self.registry.register(_Live(watches, is_leader, left))
 
     @contextmanager
     def reconciling(self) -> Iterator[None]:
@@ -67,14 +68,19 @@ class OperatorMetrics:
 class _Live(Collector):
     """What is true at the moment: queue, watches, leadership, the status of every job."""
 
-    def __init__(self, watches: Watches, is_leader: Callable[[], bool]) -> None:
-        self._watches, self._is_leader = watches, is_leader
+    def __init__(self, watches: Watches, is_leader: Callable[[], bool], left: Callable[[], Collection[str]]) -> None:
+        self._watches, self._is_leader, self._left = watches, is_leader, left
 
     def collect(self) -> Iterator[Metric]:
-        watches = self._watches
+        watches, left = self._watches, self._left()
         depth, leads = float(watches.queue.depth), float(self._is_leader())
         yield GaugeMetricFamily("afray_operator_queue_depth", "Jobs that are due for a look.", value=depth)
         yield GaugeMetricFamily("afray_operator_leader", "1 while this process holds the Lease, else 0.", value=leads)
+        yield GaugeMetricFamily(
+            "afray_operator_namespaces_left",
+            "Namespaces whose jobs are left to another release of the operator; it tells of them.",
+            value=float(len(left)),
+        )
         yield GaugeMetricFamily(
             "afray_operator_resync_timestamp_seconds",
             "When everything was last listed; 0 for never.",
@@ -88,4 +94,4 @@ class _Live(Collector):
         for kind, moment in watches.told_at.items():
             events.add_metric([kind.plural], moment)
         yield events
-        yield from job_families(watches.cache.jobs())
+        yield from job_families(raw for raw in watches.cache.jobs() if raw["metadata"]["namespace"] not in left)

@@ -12,6 +12,7 @@ from afray.contract.names import JOB_LABEL
 from afray_operator.acting import Actor
 from afray_operator.api import ConflictError, NotFoundError, Raw
 from afray_operator.cache import JobKey
+from afray_operator.claims import Claims
 from afray_operator.decide import Decision, decide
 from afray_operator.decide.actions import Action
 from afray_operator.decide.patching import status_patch
@@ -32,13 +33,19 @@ PAUSE_SECONDS: Final = 1.0
 class Reconciler:
     """Reconciles jobs by key."""
 
-    def __init__(self, watches: Watches, actor: Actor, teller: Teller, metrics: OperatorMetrics) -> None:
-        self._watches, self._actor, self._teller, self._metrics = watches, actor, teller, metrics
+    def __init__(
+        self, watches: Watches, claims: Claims, actor: Actor, teller: Teller, metrics: OperatorMetrics
+    ) -> None:
+        self._watches, self._claims = watches, claims
+        self._actor, self._teller, self._metrics = actor, teller, metrics
         self._memories: dict[JobKey, Memory] = {}
 
     async def reconcile(self, key: JobKey) -> None:
         """Bring one job as far as it goes now. Raises the client's errors: the queue tries again."""
         with self._metrics.reconciling():
+            if self._watches.cache.job(key) is not None and not await self._claims.hold(key.namespace):
+                self._watches.cache.forget_departed(key)  # whose GPU time the other release counts
+                return
             await self._check_foreign(key)
             self._memories[key] = replace(self._memories.get(key, Memory()), missing=frozenset())
             for _ in range(MOST_LOOKS):
@@ -67,6 +74,7 @@ class Reconciler:
     async def _act(self, key: JobKey, actions: Iterable[Action]) -> None:
         """Perform actions up to the first that is refused: what follows may need it (a RayJob its account)."""
         for action in actions:
+            self._claims.check(key.namespace)
             log.info("%s", type(action).__name__, extra={"job": key, "object": getattr(action, "name", "")})
             before = self._memories[key].refusal
             self._memories[key] = await self._actor.perform(action, key, self._memories[key])
@@ -91,6 +99,7 @@ class Reconciler:
         """Store the status if it changed, then tell what happened. True if there is a new one to look at."""
         patch, is_new = status_patch(seen.status, decision.status), False
         if patch:
+            self._claims.check(key.namespace)
             try:
                 is_new = await self._actor.patch_status(key, patch, seen.resource_version)
             except ConflictError:  # somebody wrote in between: look again

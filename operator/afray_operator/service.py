@@ -12,6 +12,7 @@ import kopf
 from afray_operator.acting import Actor
 from afray_operator.api import Api, connected
 from afray_operator.cache import Cache, JobKey
+from afray_operator.claims import Claims
 from afray_operator.health import LoopLag, Signs, make_app, serving
 from afray_operator.kopf_watches import make_registry, make_settings
 from afray_operator.leader import Leadership
@@ -30,6 +31,7 @@ class OperatorSettings:
     """What an operator is told at its start. No `namespaces`: all of them."""
 
     lease: LeaseSettings
+    claim_seconds: int = 900
     namespaces: tuple[str, ...] = ()
     workers: int = 4
     resync_seconds: float = 300.0
@@ -47,7 +49,8 @@ async def run_operator(settings: OperatorSettings) -> None:
         leadership = Leadership(api, settings.lease)
         queue: WorkQueue[JobKey] = WorkQueue()
         watches = Watches(api=api, cache=Cache(), queue=queue, namespaces=settings.namespaces)
-        metrics = OperatorMetrics(watches, lambda: leadership.is_held)
+        claims = Claims(watches, leadership, settings.lease.address, settings.claim_seconds)
+        metrics = OperatorMetrics(watches, lambda: leadership.is_held, lambda: claims.left)
         lag = LoopLag()
         app = make_app(metrics.registry, make_signs(settings, watches, lag), lambda: leadership.has_answer)
         async with serving(app, settings.port):
@@ -55,8 +58,8 @@ async def run_operator(settings: OperatorSettings) -> None:
             try:
                 actor = Actor(api, watches.cache, leadership, metrics)
                 teller = Teller(api, leadership, metrics, settings.lease.identity)
-                reconciler = Reconciler(watches, actor, teller, metrics)
-                await leadership.run(lambda: _lead(settings, watches, reconciler))
+                reconciler = Reconciler(watches, claims, actor, teller, metrics)
+                await leadership.run(lambda: _lead(settings, watches, claims, reconciler))
             except* Stopped:
                 log.info("stopped")
             finally:
@@ -64,12 +67,13 @@ async def run_operator(settings: OperatorSettings) -> None:
                 await leadership.release()
 
 
-async def _lead(settings: OperatorSettings, watches: Watches, reconciler: Reconciler) -> None:
+async def _lead(settings: OperatorSettings, watches: Watches, claims: Claims, reconciler: Reconciler) -> None:
     """Know everything first, then watch and work. Ends with the first part that ends: the process starts anew."""
     await watches.first_resync()
     async with asyncio.TaskGroup() as group:
         group.create_task(watches.keep_resyncing(settings.resync_seconds))
         group.create_task(_watch(settings, watches))
+        group.create_task(claims.keep())
         for _ in range(settings.workers):
             group.create_task(watches.queue.work(reconciler.reconcile))
 

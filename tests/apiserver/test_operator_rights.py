@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import yaml
+from afray_operator.standing import CLAIM
 from helpers.operator_process import apply_own_crd
 from helpers.repository import ROOT
 from helpers.rights import Rights, reviews_of
@@ -18,6 +19,7 @@ TENANT, OTHERS = "rights-tenant", "rights-others"
 VALUES = {"rights-by-role": [f"--set=watchNamespaces={{{TENANT}}}"], "rights-by-cluster-role": []}
 """Of the chart, by the namespace of a release: Roles where it is told to watch, or its defaults."""
 ROLES, ROLE_BINDINGS = "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"
+LEASES = "leases.coordination.k8s.io"
 NAMESPACES, CRDS = "namespaces", "customresourcedefinitions.apiextensions.k8s.io"
 
 NEEDED = [
@@ -30,7 +32,7 @@ NEEDED = [
     *[(verb, "pods") for verb in ("get", "list", "watch")],
     *[(verb, "configmaps") for verb in ("get", "list", "watch", "create", "patch")],
     *[(verb, kind) for kind in ("serviceaccounts", ROLES, ROLE_BINDINGS) for verb in ("get", "create")],
-    ("create", "events.events.k8s.io"),
+    *[("create", kind) for kind in ("events.events.k8s.io", LEASES)],
 ]
 NEEDED_EVERYWHERE = [(verb, kind) for kind in (NAMESPACES, CRDS) for verb in ("list", "watch")]
 """By a ClusterRole alone: to see namespaces and kinds come and go."""
@@ -48,7 +50,7 @@ FORBIDDEN = [
     *[(verb, ROLES) for verb in ("update", "escalate", "bind", "delete")],
     ("impersonate", "serviceaccounts"),
     ("create", "serviceaccounts/token"),
-    ("list", "leases.coordination.k8s.io"),
+    *[(verb, LEASES) for verb in ("get", "list", "update", "patch", "delete")],
     ("create", "jobs.batch"),
 ]
 FORBIDDEN_ANYWHERE = [
@@ -108,10 +110,13 @@ def test_it_may_do_nothing_in_a_namespace_that_it_does_not_watch(rights: Operato
     assert rights.allowed(NEEDED, namespace=OTHERS) == (NEEDED if rights.are_everywhere else [])
 
 
-def test_its_lease_is_the_only_one_that_it_may_change(rights: OperatorRights) -> None:
-    lease, home = "leases.coordination.k8s.io", rights.release
-    assert rights.allow("create", lease, home)
-    assert rights.allow("update", lease, home, "afray")
-    assert not rights.allow("update", lease, home, "other")
-    assert not rights.allow("get", lease, home)
-    assert not rights.allow("update", lease, TENANT, "afray")
+def test_it_may_change_its_own_lease_and_claims_and_no_other(rights: OperatorRights) -> None:
+    home = rights.release
+    assert rights.allow("create", LEASES, home)
+    assert not rights.allow("get", LEASES, home)
+    for verb in ("get", "update"):
+        assert rights.allow(verb, LEASES, home, "afray")
+        assert rights.allow(verb, LEASES, TENANT, CLAIM)
+        assert rights.allow(verb, LEASES, OTHERS, CLAIM) == rights.are_everywhere
+        assert not rights.allow(verb, LEASES, home, "other")
+        assert not rights.allow(verb, LEASES, TENANT, "afray")

@@ -35,7 +35,8 @@ class Metrics:
     def __init__(self) -> None:
         self.watches = Watches(api=SmallApi(), cache=Cache(), queue=WorkQueue())
         self.leads = True
-        self.metrics = OperatorMetrics(self.watches, lambda: self.leads)
+        self.left: set[str] = set()
+        self.metrics = OperatorMetrics(self.watches, lambda: self.leads, lambda: self.left)
 
     def value(self, metric: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(metric, labels)

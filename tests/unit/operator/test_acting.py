@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from afray_operator.acting import Actor
 from afray_operator.api import ConflictError, NotFoundError
 from afray_operator.cache import Cache, JobKey
+from afray_operator.claims import Claims, LostClaim
 from afray_operator.decide.actions import (
     Action,
     AskDryRun,
@@ -23,6 +24,7 @@ from afray_operator.decide.actions import (
 )
 from afray_operator.kinds import (
     CONFIG_MAP,
+    LEASE,
     POD,
     RAY_JOB,
     ROLE,
@@ -39,6 +41,7 @@ from afray_operator.manifests.ownership import Owner
 from afray_operator.metrics import OperatorMetrics
 from afray_operator.observed import Hindrance, Memory
 from afray_operator.reconcile import Reconciler
+from afray_operator.standing import CLAIM
 from afray_operator.surroundings import Surroundings
 from afray_operator.telling import Teller
 from afray_operator.watching import Watches
@@ -72,16 +75,18 @@ ASKING = AskDryRun(manifest=RAY_JOB_MANIFEST, digest="d")
 class Office:
     """A leading operator with an API server of its own."""
 
-    def __init__(self) -> None:
-        self.api, self.cache = SmallApi(), Cache()
+    def __init__(self, api: SmallApi | None = None) -> None:
+        self.api, self.cache = api or SmallApi(), Cache()
         settings = LeaseSettings(name="afray", namespace="afray-system", identity="here")
         self.leadership = Leadership(self.api, settings)
         self.watches = Watches(api=self.api, cache=self.cache, queue=WorkQueue())
         self.watches.around = Surroundings(known=frozenset(WATCHED))
-        metrics = OperatorMetrics(self.watches, lambda: True)
+        self.now = 0.0
+        self.claims = Claims(self.watches, self.leadership, settings.address, 900, lambda: self.now)
+        metrics = OperatorMetrics(self.watches, lambda: True, lambda: self.claims.left)
         self.actor = Actor(self.api, self.cache, self.leadership, metrics)
         teller = Teller(self.api, self.leadership, metrics, "here")
-        self.reconciler = Reconciler(self.watches, self.actor, teller, metrics)
+        self.reconciler = Reconciler(self.watches, self.claims, self.actor, teller, metrics)
 
     def perform(self, action: Action, memory: Memory | None = None) -> Memory:
         """One action, and what is known after it."""
@@ -240,8 +245,8 @@ def test_an_object_that_goes_while_it_is_asked_for_is_made_in_a_moment(kind: Kin
 # The whole of it: what the job says
 
 
-def office_with_job(**changes: object) -> Office:
-    office = Office()
+def office_with_job(api: SmallApi | None = None, **changes: object) -> Office:
+    office = Office(api)
     office.hold(
         SELECTION_JOB, kube_objects.selection_job({"spec.cluster.head.template": {"spec": {"a": 1}}, **changes})
     )
@@ -372,6 +377,38 @@ def test_pods_of_a_job_that_is_gone_are_not_kept() -> None:
     office.watches.saw(POD, "DELETED", pod)
     office.reconcile()
     assert office.cache.departed(KEY) == ()
+
+
+def test_a_job_whose_namespace_another_release_serves_is_left_alone() -> None:
+    office = office_with_job()
+    theirs: Raw = {"metadata": {"name": CLAIM, "namespace": NAMESPACE}, "spec": {"holderIdentity": "there/afray"}}
+    office.api.objects[LEASE, NAMESPACE, CLAIM] = theirs
+    pod = with_gpus_for(600)
+    office.hold(POD, pod)
+    office.watches.saw(POD, "DELETED", pod)
+    before = {place: copy.deepcopy(raw) for place, raw in office.api.objects.items() if place[1] == NAMESPACE}
+    office.reconcile()
+    assert {place: raw for place, raw in office.api.objects.items() if place[1] == NAMESPACE} == before
+    assert office.cache.departed(KEY) == ()
+
+
+@pytest.mark.parametrize("slow", [RAY_JOB, CONFIG_MAP])
+def test_a_claim_that_runs_out_within_a_look_ends_it(slow: Kind) -> None:
+    class SlowApi(SmallApi):
+        async def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> Raw:
+            office.now += 900 if kind == slow else 0
+            return await super().create(kind, body, dry_run=dry_run)
+
+    office = office_with_job(SlowApi())
+    with pytest.raises(LostClaim):
+        office.reconcile()
+    assert "status" not in office.api.objects[SELECTION_JOB, NAMESPACE, NAME]
+
+
+def test_a_job_that_is_gone_claims_no_namespace() -> None:
+    office = Office()
+    office.reconcile()
+    assert (LEASE, NAMESPACE, CLAIM) not in office.api.objects
 
 
 def with_gpus_for(number: float) -> Raw:

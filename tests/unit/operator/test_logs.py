@@ -93,7 +93,7 @@ def test_an_event_that_was_refused_names_the_job() -> None:
     async def tell() -> None:
         leadership = Leadership(api, settings)
         watches = Watches(api=api, cache=Cache(), queue=WorkQueue())
-        teller = Teller(api, leadership, OperatorMetrics(watches, lambda: True), "here")
+        teller = Teller(api, leadership, OperatorMetrics(watches, lambda: True, tuple), "here")
         event = Event(reason=EventReason.accepted, note="The job is taken on.", key="1")
         await leadership.run(lambda: teller.tell(Owner(namespace="plant", name="welds", uid="u"), event))
 

@@ -42,6 +42,16 @@ def test_jobs_of_a_phase_are_counted_together() -> None:
     assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Succeeded") == 1
 
 
+def test_jobs_that_another_release_serves_are_told_by_it_alone() -> None:
+    operator = Metrics()
+    operator.knows()
+    assert operator.value("afray_operator_namespaces_left") == 0
+    operator.left = {NAMESPACE}
+    assert operator.value("afray_operator_namespaces_left") == 1
+    assert operator.value("afray_job_phase", **JOB, phase="Running") is None
+    assert operator.value("afray_jobs", namespace=NAMESPACE, queue="team-a", phase="Running") is None
+
+
 @pytest.mark.parametrize("done", [41, 10**12])
 def test_a_driver_that_has_done_more_than_all_is_done(done: int) -> None:
     operator = Metrics()

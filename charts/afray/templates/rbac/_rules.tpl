@@ -33,6 +33,13 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [selectionjobs.afray.dev]
+  verbs: [get, update]
 {{- end -}}
 
 {{/* What a tenant may look at: jobs, and what became of them. */}}
