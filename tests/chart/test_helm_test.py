@@ -40,7 +40,7 @@ def jobs(values: dict[str, Any] | Path) -> dict[str, SelectionJob]:
 
 
 def test_the_suspended_job_is_valid_and_asks_for_no_gpu(path: Path) -> None:
-    (job,) = jobs(path).values()
+    job = jobs(path)["suspended.json"]
     assert job.spec.suspend
     assert job.spec.cluster is not None
     assert all(set(group.resources) == {"cpu", "memory"} for group in job.spec.cluster.workers)

@@ -53,14 +53,14 @@ def with_value(values: Mapping[str, Any], path: str, value: object) -> dict[str,
 @pytest.mark.parametrize("path", [path for path in DEFAULTS if path not in LEFT_OUT])
 def test_a_value_has_an_effect(path: str) -> None:
     changed = with_value(EVERYTHING, path, ALONE.get(path, DEFAULTS[path]))
-    assert render(changed) != render(EVERYTHING)
+    assert render(changed, tests=True) != render(EVERYTHING, tests=True)
 
 
 def test_the_operator_knows_the_options_that_the_chart_gives_it() -> None:
     (container,) = only(render(EVERYTHING), "Deployment")["spec"]["template"]["spec"]["containers"]
     given = {argument.partition("=")[0] for argument in container["args"]}
     assert given <= options_of_the_operator()
-    assert options_of_the_operator() - given == {"--port"}
+    assert options_of_the_operator() - given == {"--port", "--claim-duration"}
 
 
 def options_of_the_operator() -> set[str]:

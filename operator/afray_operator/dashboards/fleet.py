@@ -226,8 +226,17 @@ _OPERATOR: Final = Section(
             Query("time() - max(afray_operator_resync_timestamp_seconds and afray_operator_leader == 1)"),
             steps=[(600, "yellow"), (900, "red")],
         ),
+        stat(
+            About(
+                title="Namespaces left to others",
+                description="Namespaces whose jobs another release of the operator serves.",
+                width=SIXTH,
+            ),
+            Query("max by (namespace) (afray_operator_namespaces_left)", "{{namespace}}"),
+            steps=[(1, "yellow")],
+        ),
         timeline(
-            About(title="Who leads", description="Pod by pod; a gap is a time without a leader."),
+            About(title="Who leads", description="Pod by pod; a gap is a time without a leader.", width=THIRD),
             Query("max by (pod) (afray_operator_leader)", "{{pod}}"),
         ),
         lines(
