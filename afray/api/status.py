@@ -6,7 +6,7 @@ read, since a newer operator may have written them.
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -29,6 +29,9 @@ from afray.api.status_fields import (
     Word,
 )
 from afray.api.status_fields import write_moment as write_moment
+
+MOST_ATTEMPTS: Final = 5
+"""Whose usage is listed."""
 
 
 class Condition(StatusBlock):
@@ -192,7 +195,7 @@ class UsageStatus(StatusBlock):
     """GPUs of containers that ran at `countedUntil`."""
     counted_until: Moment
     """What ran up to here is counted; time since then is not yet."""
-    attempts: Annotated[tuple[AttemptUsage, ...], Field(max_length=5)] = ()
+    attempts: Annotated[tuple[AttemptUsage, ...], Field(max_length=MOST_ATTEMPTS)] = ()
     """The last five that used any."""
 
 

@@ -9,11 +9,9 @@ from typing import Any, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from afray.contract.metrics import JOB_LABELS
 from afray.contract.names import QUEUE_LABEL
 from afray_operator.observed.json_access import Raw, block, count, moment, text, texts
-
-JOB: Final = ("namespace", "name", "queue")
-"""Labels of every gauge of a job. `queue` is Kueue's queue name, else empty."""
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the further labels, and the value."""
@@ -110,7 +108,7 @@ GAUGES: Final = (
 def job_families(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     """One family per gauge, and the number of jobs by phase."""
     phases: Counter[tuple[str, ...]] = Counter()
-    families = [GaugeMetricFamily(gauge.name, gauge.help, labels=[*JOB, *gauge.labels]) for gauge in GAUGES]
+    families = [GaugeMetricFamily(gauge.name, gauge.help, labels=[*JOB_LABELS, *gauge.labels]) for gauge in GAUGES]
     for job in jobs:
         metadata, status = block(job, "metadata"), block(job, "status")
         queue = texts(metadata, "labels").get(QUEUE_LABEL, "")

@@ -119,10 +119,14 @@ def reserved_variable(job: SelectionJob) -> Iterator[Problem]:
 def secret_in_clear(job: SelectionJob) -> Iterator[Problem]:
     """A manifest is stored in etcd and git, and shown by `kubectl get -o yaml`."""
     for position, variable in enumerate(job.spec.runtime.env if job.spec.runtime else ()):
-        if variable.value and variable.name.upper().endswith(SECRET_ENDINGS):
-            remedy = f"Put it into a Secret: valueFrom: {{secretKeyRef: {{name: ..., key: {variable.name}}}}}."
-            field = f"runtime.env[{position}].value"
-            yield violation(field, HIDDEN, f"gives the secret {variable.name} in clear", remedy)
+        yield from clear_secret(f"runtime.env[{position}]", variable.name, variable.value)
+
+
+def clear_secret(path: str, name: str, value: object) -> Iterator[Problem]:
+    """The problem of a variable, at a path below spec, that has a value and is called like a secret."""
+    if value and name.upper().endswith(SECRET_ENDINGS):
+        remedy = f"Put it into a Secret: valueFrom: {{secretKeyRef: {{name: ..., key: {name}}}}}."
+        yield violation(f"{path}.value", HIDDEN, f"gives the secret {name} in clear", remedy)
 
 
 def spec_is_too_large(job: SelectionJob) -> Iterator[Problem]:

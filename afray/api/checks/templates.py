@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from afray.api.checks import violation
-from afray.api.checks.pods import SECRET_ENDINGS
+from afray.api.checks.pods import clear_secret
 from afray.api.job import SelectionJob
-from afray.api.problems import HIDDEN, Problem
+from afray.api.problems import Problem
 
 Template = Mapping[str, object]
 
@@ -34,10 +34,9 @@ def secret_in_a_template(job: SelectionJob) -> Iterator[Problem]:
     """As in runtime.env: a manifest is stored in etcd and git."""
     for path, template in templates(job):
         for place, variable in _variables(path, template):
-            name, value = variable.get("name"), variable.get("value")
-            if value and isinstance(name, str) and name.upper().endswith(SECRET_ENDINGS):
-                remedy = f"Put it into a Secret: valueFrom: {{secretKeyRef: {{name: ..., key: {name}}}}}."
-                yield violation(f"{place}.value", HIDDEN, f"gives the secret {name} in clear", remedy)
+            name = variable.get("name")
+            if isinstance(name, str):
+                yield from clear_secret(place, name, variable.get("value"))
 
 
 def _variables(path: str, template: Template) -> Iterator[tuple[str, Template]]:

@@ -13,6 +13,7 @@ from afray_operator.decide.troubles import own_pods
 from afray_operator.manifests.containers import RAY, SUBMITTER
 from afray_operator.manifests.pods import SUBMITTER_ROLE
 from afray_operator.manifests.templates import HEAD
+from afray_operator.observed.json_access import block, entries, text
 
 NOT_ASKED_FOR: Final = "that the job did not ask for"
 _OURS: Final = frozenset((RAY, SUBMITTER, "wait-gcs-ready"))
@@ -45,9 +46,5 @@ def _templates(job: SelectionJob, role: str) -> Iterator[Mapping[str, object]]:
 
 
 def _names(template: Mapping[str, object]) -> Iterator[str]:
-    spec = template.get("spec")
     for kind in ("containers", "initContainers"):
-        found = spec.get(kind) if isinstance(spec, Mapping) else None
-        for container in found if isinstance(found, list | tuple) else ():
-            if isinstance(container, Mapping):
-                yield str(container.get("name"))
+        yield from (text(container, "name") for container in entries(block(template, "spec"), kind))

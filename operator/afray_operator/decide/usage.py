@@ -18,7 +18,7 @@ from typing import Final
 
 from afray.api.conditions import ConditionType
 from afray.api.stages import Stage
-from afray.api.status import AttemptUsage, JobStatus, UsageStatus
+from afray.api.status import MOST_ATTEMPTS, AttemptUsage, JobStatus, UsageStatus
 from afray_operator.decide.actions import Decision
 from afray_operator.decide.context import has_failed, later
 from afray_operator.decide.fitting import fit
@@ -26,7 +26,6 @@ from afray_operator.observed.facts import GpuRun, Observed, PodSeen
 
 SELDOM: Final = timedelta(minutes=5)
 """Between two writes that nothing else asks for."""
-MOST_ATTEMPTS: Final = 5
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 _Attempt = tuple[Stage, int]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from afray_operator.decide import decide
 from afray_operator.decide.fitting import LARGEST, status_size
-from afray_operator.decide.usage import MOST_ATTEMPTS, charge
+from afray_operator.decide.usage import charge
 from afray_operator.observed import Observed
 from afray_operator.observed.facts import PodSeen
 from afray_operator.observed.pods import read_pod
@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afray.api.stages import Stage
-from afray.api.status import AttemptStatus, JobStatus, UsageStatus
+from afray.api.status import MOST_ATTEMPTS, AttemptStatus, JobStatus, UsageStatus
 
 
 def usage(world: World) -> dict[str, object]:
