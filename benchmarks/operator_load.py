@@ -2,8 +2,9 @@
 
     benchmarks/operator_load.py [--json bars.json]
 
-Time until all are accepted, writes per job, memory, CPU at rest; and whether a job costs more where there are more of
-them. The API server and etcd share the machine, so times are compared with those of fewer jobs in the same run.
+Time until all are accepted, writes per job, memory, CPU at rest, series on the page of metrics, and what is left there
+when the jobs are deleted; and whether a job costs more where there are more of them. The API server and etcd share the
+machine, so times are compared with those of fewer jobs in the same run.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class Load:
     writes_at_rest: float
     cpu_at_rest: float
     """Share of a core."""
+    series: int
+    """On the page of metrics, of the operator and of jobs."""
+    page_bytes: int
+    page_seconds: float
+    series_left: int
+    """Of jobs by name, when all are deleted."""
 
 
 def make(number: int) -> dict[str, Any]:
@@ -63,16 +70,40 @@ def take(jobs: int) -> Load:
         time.sleep(5)
         writes, cpu = operator.metric("afray_operator_api_writes_total"), operator.cpu_seconds
         time.sleep(REST_SECONDS[jobs])
+        rested, resident = operator.cpu_seconds - cpu, operator.resident_bytes
+        writes_at_rest = operator.metric("afray_operator_api_writes_total") - writes
+        asked = time.perf_counter()
+        page = operator.page("/metrics")
         return Load(
             jobs=jobs,
             created=created,
             accepted=accepted,
             cpu=busy,
-            resident=operator.resident_bytes,
+            resident=resident,
             writes=writes / jobs,
-            writes_at_rest=operator.metric("afray_operator_api_writes_total") - writes,
-            cpu_at_rest=(operator.cpu_seconds - cpu) / REST_SECONDS[jobs],
+            writes_at_rest=writes_at_rest,
+            cpu_at_rest=rested / REST_SECONDS[jobs],
+            page_seconds=time.perf_counter() - asked,
+            page_bytes=len(page),
+            series=len(series(page)),
+            series_left=_delete_all(api, operator),
         )
+
+
+def series(page: str, label: str = "") -> list[str]:
+    """Those on a page of metrics, or those with a label."""
+    return [line for line in page.splitlines() if not line.startswith("#") and label in line]
+
+
+def _delete_all(api: client.CustomObjectsApi, operator: OperatorProcess) -> int:
+    """Delete all jobs; returns how many series of them are left once the operator has seen it, a minute at most."""
+    api.delete_collection_namespaced_custom_object(*JOBS)
+    for _ in range(60):
+        left = len(series(operator.page("/metrics"), 'name="job-'))
+        if not left:
+            break
+        time.sleep(1)
+    return left
 
 
 @contextmanager
@@ -101,6 +132,7 @@ def bars(few: Load, many: Load) -> list[Bar]:
     """The claims."""
     per_job = (many.accepted / many.jobs) / (few.accepted / few.jobs)
     cpu_per_job = (many.cpu / many.jobs) / (few.cpu / few.jobs)
+    series_per_job = (many.series - few.series) / (many.jobs - few.jobs)
     return [
         at_most(f"time per job until queued, {MANY} jobs over {FEW}", per_job, 1.5),
         at_most(f"operator CPU per job, {MANY} jobs over {FEW}", cpu_per_job, 1.5),
@@ -109,6 +141,10 @@ def bars(few: Load, many: Load) -> list[Bar]:
         at_most(f"resident MB at {MANY} jobs", many.resident / 1e6, 250),
         at_most("share of a core at rest", many.cpu_at_rest, 0.02),
         at_least("jobs accepted per second", many.jobs / many.accepted, 1),
+        at_most("series per job that waits in a queue", series_per_job, 10),
+        at_most(f"MB of a page of metrics at {MANY} jobs", many.page_bytes / 1e6, 2),
+        at_most(f"seconds to answer it at {MANY} jobs", many.page_seconds, 1),
+        at_most("series by name when the jobs are deleted", many.series_left, 0),
     ]
 
 

@@ -16,6 +16,8 @@ from testbed.situations import situation
 from testbed.steps import StepFailed
 
 DRIVER = "-m afray.driver"
+DASHBOARD = "ray/dashboard/dashboard.py"
+"""Words of command lines, in a head's pod."""
 CONTROLLERS = {
     kuberay.NAMESPACE: kuberay.DEPLOYMENT,
     kueue.NAMESPACE: "kueue-controller-manager",
