@@ -62,7 +62,17 @@ def test_nothing_of_it_stays_and_it_runs_where_the_operator_watches(path: Path) 
     namespaces = [argument.removeprefix("--namespace=") for argument in watched if argument.startswith("--namespace=")]
     for hook in hooks(path):
         assert hook["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
-        assert hook["metadata"]["namespace"] in (namespaces or ["afray-system"])
+    for job in jobs(path).values():
+        assert job.metadata.namespace in (namespaces or ["afray-system"])
+
+
+def test_helm_finds_the_pod_in_the_namespace_of_the_release_and_it_may_act_where_its_jobs_are() -> None:
+    made = hooks(nested("test.namespace", "elsewhere"))
+    places = {one["kind"]: one["metadata"]["namespace"] for one in made}
+    assert places.pop("Role") == places.pop("RoleBinding") == "elsewhere"
+    assert set(places.values()) == {"afray-system"}
+    (bound,) = only(made, "RoleBinding")["subjects"]
+    assert (bound["namespace"], bound["name"]) == ("afray-system", only(made, "Pod")["spec"]["serviceAccountName"])
 
 
 def test_it_may_make_and_delete_jobs_and_nothing_else() -> None:

@@ -1,12 +1,14 @@
-"""A Prometheus in the cluster's network: it finds the operator's and the jobs' pods as the chart's monitors would."""
+"""A Prometheus in the cluster's network: it keeps the operator's and the jobs' pods as the chart's monitors would."""
 
 from __future__ import annotations
 
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +17,7 @@ from testbed.cluster import Cluster
 from testbed.forwarding import forward
 from testbed.network import GATEWAY
 from testbed.operators import NAMESPACE
+from testbed.pod_targets import META, TargetsFile
 from testbed.ports import LOOPBACK, HeldPort
 from testbed.steps import step
 
@@ -22,9 +25,9 @@ PORT = 9090
 INTERVAL = "5s"
 START_SECONDS = 60.0
 _PLACE = [
-    {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": "metrics", "action": "keep"},
-    {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-    {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
+    {"source_labels": [f"{META}pod_container_port_name"], "regex": "metrics", "action": "keep"},
+    {"source_labels": [f"{META}namespace"], "target_label": "namespace"},
+    {"source_labels": [f"{META}pod_name"], "target_label": "pod"},
 ]
 """What every PodMonitor does: the named port of a pod, and where it is."""
 
@@ -36,12 +39,21 @@ class PrometheusServer:
     port: HeldPort
 
     @classmethod
-    def start(cls, cluster: Cluster, rules: Mapping[str, Any]) -> PrometheusServer:
-        """Start it with these groups of rules, and wait until it answers."""
+    @contextmanager
+    def running(cls, cluster: Cluster, rules: Mapping[str, Any]) -> Iterator[PrometheusServer]:
+        """Start it with these groups of rules, and wait until it answers; it looks for pods as long as this lasts."""
+        found = TargetsFile(cluster.kubectl, cluster.instance.folder / "prometheus-targets.json")
+        found.start()
+        try:
+            yield cls._start(cluster, rules, found.path)
+        finally:
+            found.stop()
+
+    @classmethod
+    def _start(cls, cluster: Cluster, rules: Mapping[str, Any], targets: Path) -> PrometheusServer:
         folder, port = cluster.instance.folder, HeldPort.hold()
-        kubeconfig = cluster.plane.kubeconfig_for(folder / "prometheus.kubeconfig", "prometheus", "system:masters")
         (folder / "prometheus-rules.yaml").write_text(yaml.safe_dump(dict(rules)))
-        (folder / "prometheus.yaml").write_text(yaml.safe_dump(_configuration(str(kubeconfig))))
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(_configuration(str(targets))))
         command = cluster.plane.network.inside(
             prometheus.program("prometheus"),
             f"--config.file={folder / 'prometheus.yaml'}",
@@ -89,42 +101,26 @@ class PrometheusServer:
         return True
 
 
-def _configuration(kubeconfig: str) -> dict[str, Any]:
+def _configuration(targets: str) -> dict[str, Any]:
+    found = {"file_sd_configs": [{"files": [targets]}]}
     return {
         "global": {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL},
         "rule_files": ["prometheus-rules.yaml"],
-        "scrape_configs": [_operator(kubeconfig), _jobs(kubeconfig)],
+        "scrape_configs": [{**found, **_operator()}, {**found, **_jobs()}],
     }
 
 
-def _operator(kubeconfig: str) -> dict[str, Any]:
+def _operator() -> dict[str, Any]:
     """As the chart's PodMonitor of the operator."""
-    pods = {"role": "pod", "kubeconfig_file": kubeconfig, "namespaces": {"names": [NAMESPACE]}}
-    return {
-        "job_name": "afray",
-        "honor_labels": True,
-        "kubernetes_sd_configs": [pods],
-        "relabel_configs": [
-            {
-                "source_labels": ["__meta_kubernetes_pod_label_app_kubernetes_io_name"],
-                "regex": "afray",
-                "action": "keep",
-            },
-            *_PLACE,
-        ],
-    }
+    labels = [f"{META}namespace", f"{META}pod_label_app_kubernetes_io_name"]
+    own = {"source_labels": labels, "regex": f"{NAMESPACE};afray", "action": "keep"}
+    return {"job_name": "afray", "honor_labels": True, "relabel_configs": [own, *_PLACE]}
 
 
-def _jobs(kubeconfig: str) -> dict[str, Any]:
+def _jobs() -> dict[str, Any]:
     """As the chart's PodMonitor of the Ray pods."""
     labels = ("afray_dev_job", "afray_dev_stage", "afray_dev_attempt", "ray_io_node_type")
-    meta = "__meta_kubernetes_pod_label_"
-    return {
-        "job_name": "afray-jobs",
-        "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": kubeconfig}],
-        "relabel_configs": [
-            {"source_labels": [f"{meta}afray_dev_job", f"{meta}ray_io_cluster"], "regex": ".+;.+", "action": "keep"},
-            *_PLACE,
-            *({"source_labels": [meta + label], "target_label": label} for label in labels),
-        ],
-    }
+    meta = f"{META}pod_label_"
+    of_jobs = {"source_labels": [f"{meta}afray_dev_job", f"{meta}ray_io_cluster"], "regex": ".+;.+", "action": "keep"}
+    named = ({"source_labels": [meta + label], "target_label": label} for label in labels)
+    return {"job_name": "afray-jobs", "relabel_configs": [of_jobs, *_PLACE, *named]}

@@ -94,11 +94,17 @@ def installed(installation: Installation) -> Iterator[Installation]:
     installation.uninstall()
 
 
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[PrometheusServer]:
+    """With the chart's rules."""
+    with PrometheusServer.running(cluster, rendered_rules(SHORT)) as running:
+        yield running
+
+
 @pytest.mark.timeout(2400)
 def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
-    installed: Installation, cluster: Cluster, storage: S3, namespace: str
+    installed: Installation, server: PrometheusServer, cluster: Cluster, storage: S3, namespace: str
 ) -> None:
-    server = PrometheusServer.start(cluster, rendered_rules(SHORT))
     seen = Seen(server, namespace)
     ground = Ground.prepare(cluster, storage, namespace)
     for number in range(BROKEN):

@@ -13,6 +13,7 @@ from testbed.jobs import KIND
 from testbed.kubectl import Kubectl
 from testbed.operators import NAMESPACE, RELEASE
 from testbed.s3 import S3
+from testbed.small_jobs import QUEUE, create_queue
 from testbed.steps import StepFailed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
@@ -29,18 +30,18 @@ class Tenant:
         kubectl("create", "rolebinding", "ann", *bound)
 
     def __call__(self, *arguments: str, given: str | None = None) -> str:
-        return self.kubectl(*arguments, "-n", self.namespace, *ANN, given=given)
+        return self.kubectl(*ANN, "-n", self.namespace, *arguments, given=given)
 
     def is_refused(self, *arguments: str) -> bool:
         """Whether the API server forbids it; whatever else it says is not that."""
         try:
-            self.kubectl(*arguments, *ANN)
+            self.kubectl(*ANN, *arguments)
         except StepFailed as error:
             return "forbidden" in error.reason.lower()
         return False
 
 
-def refused_commands(own: str, job: str, pod: str) -> list[tuple[str, ...]]:
+def refused_commands(own: str, job: str, pod: str, workload: str) -> list[tuple[str, ...]]:
     """What a tenant should not do."""
     patch = ("--type=merge", "-p")
     return [
@@ -56,7 +57,7 @@ def refused_commands(own: str, job: str, pod: str) -> list[tuple[str, ...]]:
         ("create", "rolebinding", "more", "--clusterrole=admin", "--user=ann", "-n", own),
         ("patch", KIND, job, "--subresource=status", "-n", own, *patch, '{"status": {"phase": "Succeeded"}}'),
         ("patch", "configmap", f"{job}-progress", "-n", own, *patch, '{"data": {"progress": "{}"}}'),
-        ("patch", "workloads", "-n", own, "none", *patch, "{}"),
+        ("patch", "workload", workload, "-n", own, *patch, '{"spec": {"active": false}}'),
         ("get", KIND, "-n", NAMESPACE),
         ("delete", KIND, "--all", "-A"),
         ("get", "nodes"),
@@ -73,8 +74,9 @@ def test_an_editor_does_all_a_tenant_should_and_nothing_else(
     installation.install()
     ground = Ground.prepare(cluster, storage, namespace)
     ann = Tenant(cluster.kubectl, namespace)
+    create_queue(cluster.kubectl, namespace)
     held = ground.hold_last_shard()
-    job = ground.start(ground.job())
+    job = ground.start(ground.job(queue_name=QUEUE))
     ground.await_held(job, held)
 
     (head,) = job.pods("head")
@@ -84,7 +86,8 @@ def test_an_editor_does_all_a_tenant_should_and_nothing_else(
     assert ann("logs", head["metadata"]["name"], "-c", "ray", "--tail=1")
     assert "AttemptCreated" in ann("get", "events")
     assert f"{job.name}-s1" in ann("get", "rayjobs,rayclusters,workloads,localqueues")
-    commands = refused_commands(namespace, job.name, head["metadata"]["name"])
+    (workload,) = cluster.kubectl.list("workloads", namespace)
+    commands = refused_commands(namespace, job.name, head["metadata"]["name"], workload["metadata"]["name"])
     assert len(commands) >= 15
     assert [" ".join(command) for command in commands if not ann.is_refused(*command)] == []
 
