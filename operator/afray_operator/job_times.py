@@ -7,13 +7,15 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from afray.api.conditions import ConditionStatus, ConditionType, Phase
+from afray.api.conditions import ConditionStatus, ConditionType, Phase, Reason
 from afray.api.status import JobStatus
 from afray_operator.observed import Observed
 from afray_operator.teams import TEAM, Teams
 
 BOUNDS: Final = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 """Of buckets, in seconds: from the time of a pod to a week in a queue."""
+SUCCEEDED, FAILED = "succeeded", "failed"
+"""Outcomes of runs."""
 
 
 class JobTimes:
@@ -38,11 +40,28 @@ class JobTimes:
 
     def observe(self, seen: Observed, status: JobStatus, now: datetime) -> None:
         """Take the wait and the run that end as the status that is seen becomes `status`."""
+        if has_place(seen, status):
+            self._begin(seen)
         if (waited := queue_wait(seen, status)) is not None:
             self._queue_wait.labels(*self._teams.of(seen)).observe(waited)
         if (ran := run_time(seen, status, now)) is not None:
-            outcome = "succeeded" if status.phase is Phase.succeeded else "failed"
+            outcome = SUCCEEDED if status.phase is Phase.succeeded else FAILED
             self._run.labels(*self._teams.of(seen), outcome).observe(ran)
+
+    def _begin(self, seen: Observed) -> None:
+        """Show series of the team at 0: increase() does not see the amount that a series begins with."""
+        team = self._teams.of(seen)
+        self._queue_wait.labels(*team)
+        for outcome in (SUCCEEDED, FAILED):
+            self._run.labels(*team, outcome)
+
+
+def has_place(seen: Observed, status: JobStatus) -> bool:
+    """Whether Kueue took the job into its queue: people write queues on jobs that nobody ever made."""
+    quota = status.condition(ConditionType.quota_reserved)
+    if quota is None or quota.reason == Reason.queue_missing:
+        return False
+    return quota.status is ConditionStatus.true or any(one.quota_reserved is not None for one in seen.workloads)
 
 
 def queue_wait(seen: Observed, status: JobStatus) -> float | None:

@@ -107,6 +107,20 @@ def test_a_run_is_counted_once_from_the_first_admission_to_its_end() -> None:
     assert timed.count(RUN, outcome="failed") == 0
 
 
+def test_series_begin_at_0_once_the_job_waits_in_a_queue_that_is_there() -> None:
+    timed = Timed(World.of(queue=True))
+    timed.settle()
+    assert timed.registry.get_sample_value(f"{WAIT}_count", TEAM) is None
+    timed.world.queues(message="LocalQueue team-a doesn't exist")
+    timed.settle()
+    assert timed.registry.get_sample_value(f"{WAIT}_count", TEAM) is None
+    timed.world.queues()
+    timed.settle()
+    assert timed.registry.get_sample_value(f"{WAIT}_count", TEAM) == 0
+    for outcome in ("succeeded", "failed"):
+        assert timed.registry.get_sample_value(f"{RUN}_count", {**TEAM, "outcome": outcome}) == 0
+
+
 def test_queues_that_people_make_up_do_not_make_series_without_end() -> None:
     timed = queued()
     seen = timed.world.look()
@@ -120,4 +134,4 @@ def test_queues_that_people_make_up_do_not_make_series_without_end() -> None:
     (family,) = (family for family in timed.registry.collect() if family.name == WAIT)
     teams = {tuple(sorted(sample.labels.items())) for sample in family.samples if sample.name.endswith("_count")}
     assert len(teams) == MOST_TEAMS + 1
-    assert timed.registry.get_sample_value(f"{WAIT}_count", {"namespace": "", "queue": ""}) == 20
+    assert timed.registry.get_sample_value(f"{WAIT}_count", {"namespace": "", "queue": ""}) == 21  # team-a has its own
