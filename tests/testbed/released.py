@@ -76,7 +76,9 @@ class Released:
                 uv, venv = Path(sys.prefix) / "bin" / "uv", folder / "venv"
                 # Relocatable: the folder gets its place when it is whole.
                 run([uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, venv], remedy=NO_INDEX)
-                install: list[Argument] = [uv, "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
+                # With bytecode: pods mount it read-only, and every process of Ray would compile torch for itself.
+                install: list[Argument] = [uv, "pip", "install", "--quiet", "--compile-bytecode"]
+                install += ["--python", venv / "bin" / "python"]
                 run([*install, "--require-hashes", *given], remedy=NO_INDEX, environment=os.environ)
                 run([*install, "--no-deps", self.wheel], remedy=NO_INDEX, environment=os.environ)
 
