@@ -21,9 +21,10 @@ from helpers.finetuning import BATCHES, EPOCHS, NAME, make_job, read_diary, run_
 from helpers.s3_server import running_s3_server
 from torch import nn
 
+from afray.contract.outputs import FINETUNE_FOLDER
 from afray.errors import EnvironmentFault
 from afray.evaluation.checkpoint import Checkpoint
-from afray.runtime.training import FOLDER, TrainingWorkers, finetune
+from afray.runtime.training import TrainingWorkers, finetune
 from afray.runtime.training_worker import read_progress
 from afray.storage.store import Store
 
@@ -87,7 +88,7 @@ def run_driver_until(epochs: int, output: Store, diary: Path, environment: Mappi
     set_limit(diary, epochs * BATCHES)
     command = [sys.executable, "-m", "helpers.finetuning", output.uri, str(diary), json.dumps(dict(environment))]
     driver = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
-    folder = output.child(f"{FOLDER}/{NAME}")
+    folder = output.child(f"{FINETUNE_FOLDER}/{NAME}")
     wait_until(lambda: driver.poll() is not None or is_past(folder, epochs))
     driver.kill()
     assert driver.wait() == -signal.SIGKILL, "the driver failed"
