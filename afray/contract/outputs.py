@@ -7,6 +7,8 @@ from typing import Final
 from afray.api.stages import Stage
 
 LOG_FOLDER: Final = "logs"
+FINETUNE_FOLDER: Final = "finetune"
+"""Holds checkpoints and progress; of no use once the result is committed."""
 ATTEMPTS_PER_STAGE: Final = 1_000_000
 """More than a stage can have."""
 

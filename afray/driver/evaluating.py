@@ -5,13 +5,14 @@ Needs labels of the selected rows; without them a job ends after its selection, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import draws
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
-from afray.driver.finetuning import finetune
 from afray.driver.kept import check_quarantine
 from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import Labels, check_selected
@@ -19,8 +20,10 @@ from afray.driver.outputs import HELDOUT_QUARANTINE, Outcome, publish_quarantine
 from afray.driver.workspace import Workspace
 from afray.errors import PoolError
 from afray.evaluation.labels import LabelledRows, OneClass
-from afray.evaluation.probe import RandomComparison, compare_with_random
-from afray.reporting.report import Evaluation, LinearProbe, RandomDraw
+from afray.reporting.report import Evaluation, Finetune, LinearProbe, RandomDraw
+
+if TYPE_CHECKING:
+    from afray.evaluation.probe import RandomComparison
 
 I64 = NDArray[np.int64]
 SEEDS = range(5)
@@ -73,7 +76,7 @@ def measure(
     spec = workspace.job.spec
     return Evaluation(
         probe=run_probe(workspace, prepared, selected, labelled, heldout) if heldout else None,
-        finetune=finetune(workspace, selected, heldout) if spec.finetune else None,
+        finetune=run_finetune(workspace, selected, heldout) if spec.finetune else None,
     )
 
 
@@ -101,6 +104,8 @@ def run_probe(
     workspace: Workspace, prepared: PreparedPool, selected: LabelledSet, labelled: LabelledSet, heldout: LabelledSet
 ) -> LinearProbe:
     """The probe on the selected labels, beside as many random labels for each of SEEDS where the pool has them."""
+    from afray.evaluation.probe import compare_with_random
+
     with workspace.stages.stage("probe", total=len(SEEDS) + 1, unit="fits"):
         test = _rows(PreparedPool(workspace, heldout.pool, like=prepared), heldout)
         count = len(selected.rows)
@@ -115,6 +120,13 @@ def run_probe(
             random={seed: np.searchsorted(needed.rows, rows) for seed, rows in drawn.items()},
         )
     return _figures(comparison, count, len(heldout.rows), tuple(seeds))
+
+
+def run_finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet | None) -> Finetune:
+    """The finetune that spec.finetune asks for."""
+    from afray.driver.finetuning import finetune
+
+    return finetune(workspace, selected, heldout)
 
 
 def _rows(prepared: PreparedPool, labelled: LabelledSet) -> LabelledRows:

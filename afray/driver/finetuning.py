@@ -8,6 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from afray.api.pool import PoolSpec
+from afray.contract.outputs import FINETUNE_FOLDER
 from afray.driver.labelled import LabelledSet
 from afray.driver.progress import Bar
 from afray.driver.workspace import Workspace
@@ -20,7 +21,7 @@ from afray.reporting.report import Finetune
 from afray.runtime.crew import Task
 from afray.runtime.embedding import require_gpu
 from afray.runtime.slots import Slot
-from afray.runtime.training import FOLDER, TrainingJob, TrainingWorkers
+from afray.runtime.training import TrainingJob, TrainingWorkers
 from afray.runtime.training import finetune as train
 from afray.storage.canonical import canonical_json
 from afray.storage.commits import Commit, commit, committed
@@ -31,7 +32,7 @@ MODEL = "model.pt"
 def finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet | None) -> Finetune:
     """Metrics of the finetune that spec.finetune asks for; trained now, or found trained."""
     name = _name(workspace, selected, heldout)
-    stored = committed(workspace.output, f"{FOLDER}/{name}")
+    stored = committed(workspace.output, f"{FINETUNE_FOLDER}/{name}")
     with workspace.stages.stage("finetune", unit="epochs") as (bar, record):
         record.resumed = stored is not None
         if stored is None:
@@ -129,4 +130,4 @@ def _store(workspace: Workspace, name: str, result: FinetuneResult, state: bytes
         held_out=result.basis is Basis.evaluation_set,
     )
     facts = cast("dict[str, JsonValue]", figures.model_dump(mode="json", by_alias=True))
-    return commit(workspace.output, f"{FOLDER}/{name}", {MODEL: state}, facts, fence=workspace.fence)
+    return commit(workspace.output, f"{FINETUNE_FOLDER}/{name}", {MODEL: state}, facts, fence=workspace.fence)

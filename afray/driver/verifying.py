@@ -15,6 +15,7 @@ import numpy as np
 from afray.algorithms import draws
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
+from afray.contract.outputs import FINETUNE_FOLDER
 from afray.driver.certifying import JOB, build_certificate, encoder_facts, read_certificate
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
@@ -33,14 +34,13 @@ from afray.reporting.digests import content_digest
 from afray.reporting.verify import ABSENT, Check, RecomputedFacts, checks, row_check
 from afray.runtime.crew import Task
 from afray.runtime.embedding import embed_batch
-from afray.runtime.training import FOLDER as FINETUNES
 from afray.runtime.vectors import VECTORS, read_vectors
 from afray.storage.commits import SUFFIX, committed
 from afray.storage.ownership import SELECTION
 from afray.storage.reading import ReadOnlyStore
 from afray.storage.store import ObjectMissing, Store
 
-COMMITTED = ("selection", FINETUNES, REPORTS)
+COMMITTED = ("selection", FINETUNE_FOLDER, REPORTS)
 PRESENT = "present"
 ALL_ROWS = -1
 """Embed every row again."""

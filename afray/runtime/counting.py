@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from afray.algorithms.clusters import Outcome
+from typing import TYPE_CHECKING
+
 from afray.contract import metrics
-from afray.embedding.engine import Timings
 from afray.runtime.meters import Meter
+
+if TYPE_CHECKING:
+    from afray.algorithms.clusters import Outcome
+    from afray.embedding.engine import Timings
 
 
 def count_batch(meter: Meter, stage: str, batch: Timings) -> None:

@@ -1,4 +1,7 @@
-"""Embedding a pool on a crew: workers lease parts of the index and commit vectors and row facts, each part once."""
+"""Embedding a pool on a crew: workers lease parts of the index and commit vectors and row facts, each part once.
+
+A pool that holds vectors needs no model, so what runs one is imported where one runs: torch takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,14 @@ from pydantic import JsonValue
 from afray.api.embedding import EmbeddingSpec
 from afray.api.pool import DecodeSpec, EvaluationSpec, PoolSpec
 from afray.contract import metrics
-from afray.embedding.determinism import pin_threads
-from afray.embedding.encoders import (
-    Encoder,
-    available_devices,
-    choose_device,
-    fingerprint_embeddings,
-    load_encoder,
-)
-from afray.embedding.engine import Timings, embed_rows
 from afray.embedding.given import accept_vectors
 from afray.embedding.rules import DecodeRules, parse_background
 from afray.pool.manifest import PoolIndex
-from afray.pool.readers import open_rows, read_vectors
-from afray.pool.rows import RowReader
-from afray.runtime.counting import count_batch
+from afray.pool.readers import read_vectors
 from afray.runtime.vectors import ROWS, VECTORS, pack
 from afray.runtime.worker import WorkerContext
 from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.store import Store
-
-DECODE_THREADS = 8
-"""Per worker, or one per CPU of its own if those are more. Where the model has the CPU, what they do side by side is
-waiting for the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,19 +82,15 @@ class EncoderFacts:
 
 def describe_encoder(context: WorkerContext, plan: EmbedPlan) -> EncoderFacts:
     """Task: load the encoder and say what it is."""
-    encoder = _encoder(context, plan)
-    return EncoderFacts(
-        name=encoder.name,
-        sha256=encoder.fingerprint,
-        precision=encoder.precision,
-        fingerprint=fingerprint_embeddings(
-            encoder, plan.rules, index_digest=plan.index.digest, batch_size=plan.embedding.batch_size
-        ),
-    )
+    from afray.runtime import encoding
+
+    return encoding.describe(context, plan)
 
 
 def require_gpu(_: WorkerContext, embedding: EmbeddingSpec) -> None:
     """Task for a worker that was given a GPU. Raises EnvironmentFault if torch sees none, and the spec wants it."""
+    from afray.embedding.encoders import available_devices, choose_device
+
     choose_device(embedding.device, available_devices(), expects_gpu=True)
 
 
@@ -119,7 +103,9 @@ def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, 
         device = "given"
         context.meter.count(metrics.EMBEDDED_ROWS, len(part), stage=plan.stage)
     else:
-        vectors, table, device = embed_pixels(context, plan, part)
+        from afray.runtime import encoding
+
+        vectors, table, device = encoding.embed_pixels(context, plan, part)
     context.move()
     context.meter.count(metrics.QUARANTINED_ROWS, len(part) - table["reason"].null_count, stage=plan.stage)
     facts: dict[str, JsonValue] = {"rows": len(part), "dim": int(vectors.shape[1]), "device": device}
@@ -128,67 +114,18 @@ def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, 
     return commit(output, name, payload, facts, fence=fence)
 
 
-def embed_pixels(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> tuple[NDArray[np.float32], pa.Table, str]:
-    """Vectors and facts of rows of the index, and the class of the device that computed them."""
-    encoder = _encoder(context, plan)
-    context.move()
-
-    def report(batch: Timings) -> None:
-        context.rows_done += batch.rows
-        count_batch(context.meter, plan.stage, batch)
-
-    reader = _ShownReader(open_rows(plan.pool, plan.source, part), context)
-    rows = embed_rows(
-        encoder,
-        part,
-        reader,
-        plan.rules,
-        batch_size=plan.embedding.batch_size,
-        threads=max(DECODE_THREADS, context.threads),
-        rejects_zero_vectors=plan.rejects_zero_vectors,
-        progress=report,
-    )
-    return rows.vectors, rows.table, encoder.device_class
-
-
-@dataclass(frozen=True, slots=True)
-class _ShownReader:
-    """A reader whose every row shows that the worker gets on: in a slow store a batch may take minutes."""
-
-    reader: RowReader
-    context: WorkerContext
-
-    def read(self, position: int) -> bytes:
-        try:
-            return self.reader.read(position)
-        finally:
-            self.context.move()
-
-
 def embed_batch(context: WorkerContext, plan: EmbedPlan, number: int, batch: int) -> NDArray[np.float32]:
     """Task: the vectors of one batch of a part, as `embed_part` computes them; nothing is stored."""
+    from afray.runtime import encoding
+
     size = plan.embedding.batch_size
-    vectors, _, _ = embed_pixels(context, plan, plan.index.read_part(number).slice(batch * size, size))
+    vectors, _, _ = encoding.embed_pixels(context, plan, plan.index.read_part(number).slice(batch * size, size))
     return vectors
 
 
 def read_rows(output: Store, part: Commit) -> pa.Table:
     """Row facts of a committed part: pool_id, id, sha256, reason, detail and more."""
     return pq.read_table(io.BytesIO(read_blob(output, part.blobs[ROWS])))
-
-
-def _encoder(context: WorkerContext, plan: EmbedPlan) -> Encoder:
-    pin_threads()
-    return context.once(
-        plan.embedding, lambda: _shown(load_encoder(plan.embedding, expects_gpu=plan.expects_gpu), context)
-    )
-
-
-def _shown(encoder: Encoder, context: WorkerContext) -> Encoder:
-    """Every layer shows that the worker gets on: a batch of a large model may take a CPU minutes."""
-    for module in encoder.module.modules():
-        module.register_forward_hook(lambda *_: context.move())
-    return encoder
 
 
 def _table_bytes(table: pa.Table) -> bytes:

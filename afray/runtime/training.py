@@ -24,6 +24,7 @@ import ray.train
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer
 
+from afray.contract.outputs import FINETUNE_FOLDER
 from afray.errors import AfrayError, Retryable
 from afray.evaluation.finetune import FinetuneResult, Report
 from afray.evaluation.labels import require_two_classes
@@ -32,7 +33,7 @@ from afray.runtime.store_files import filesystem
 from afray.runtime.training_worker import Assignment, TrainingJob, read_progress, read_state, train
 from afray.storage.store import Store
 
-__all__ = ["FOLDER", "FinetunedModel", "TrainingJob", "TrainingWorkers", "finetune"]
+__all__ = ["FinetunedModel", "TrainingJob", "TrainingWorkers", "finetune"]
 
 T = TypeVar("T")
 MAX_FAILURES = 3
@@ -40,8 +41,6 @@ MAX_FAILURES = 3
 POLL_SECONDS = 1.0
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait for each other sleep: on shared or throttled cores, spinning made training 5 times slower."""
-FOLDER = "finetune"
-"""Folder of the output that holds checkpoints and progress; of no use once the result is committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ def finetune(
     MAX_FAILURES workers were lost.
     """
     require_two_classes(job.selected.labels)
-    folder, slot = output.child(f"{FOLDER}/{name}"), workers.slot
+    folder, slot = output.child(f"{FINETUNE_FOLDER}/{name}"), workers.slot
     trainer = TorchTrainer(
         train,
         train_loop_config={"assignment": Assignment(job=job, folder=folder, threads=slot.threads)},

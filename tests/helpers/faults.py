@@ -104,10 +104,8 @@ class NextTask:
 class Killer:
     """Kills one Ray worker below this process, from a thread of its own; if one is seen at work, that one."""
 
-    def __init__(self, title: str = "ray::Worker", *, when: Callable[[], object] = lambda: True) -> None:
-        """`title` is how the processes are called that may be killed; nothing happens before `when` says so."""
+    def __init__(self) -> None:
         self.killed = ""
-        self._title, self._when = title, when
         self._thread = threading.Thread(target=self._hunt)
 
     def start(self) -> None:
@@ -116,16 +114,15 @@ class Killer:
     def join(self) -> str:
         """Wait for the kill; returns the victim's title."""
         self._thread.join()
-        assert self.killed, f"there was no process {self._title} to kill"
+        assert self.killed, "there was no worker to kill"
         return self.killed
 
     def _hunt(self) -> None:
-        wait_until(self._when, "the moment to kill a worker")
         began = time.monotonic()
         while not self.killed and time.monotonic() < began + WAIT_SECONDS:
             is_patient = time.monotonic() < began + AT_WORK_SECONDS
             for pid, title in descendants(os.getpid()).items():
-                if title.startswith(self._title) and ("." in title or not is_patient):
+                if title.startswith("ray::Worker") and ("." in title or not is_patient):
                     end(pid)
                     self.killed = title
                     return
@@ -163,4 +160,4 @@ def wait_until(happened: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not happened():
         assert time.monotonic() < deadline, f"did not happen: {what}"
-        time.sleep(0.01)
+        time.sleep(0.03)

@@ -102,7 +102,7 @@ def run_on_ray(diary: Path, output: Store, replicas: int) -> FinetunedModel:
 
 
 def main(uri: str, diary: str, environment: str) -> None:
-    """One replica, in a Ray session of this process."""
+    """One replica, in the Ray session that RAY_ADDRESS names, or one of this process."""
     with ray_session(1):
         run_on_ray(Path(diary), Store.open(uri, environment=json.loads(environment)), replicas=1)
 

@@ -210,9 +210,9 @@ class _RecordingBar:
 
 
 def run(
-    made: Manifest, *, workers: int = 2, display: RecordingDisplay | None = None, owner: Owner | None = None
+    made: Manifest, *, workers: int = 1, display: RecordingDisplay | None = None, owner: Owner | None = None
 ) -> Report:
-    """`afray run` in this process; runs of one `owner` are attempts of one job."""
+    """`afray run` in this process; runs of one `owner` are attempts of one job. Each worker costs CPU-seconds."""
     settings = RunSettings(workers=workers, owner=owner or Owner.of_run())
     return run_job(parse(made), settings, display or RecordingDisplay())
 
@@ -242,11 +242,16 @@ class FinishedJob:
 
 
 def refused(
-    made: Manifest, exit_code: int, *, display: RecordingDisplay | None = None, owner: Owner | None = None
+    made: Manifest,
+    exit_code: int,
+    *,
+    workers: int = 1,
+    display: RecordingDisplay | None = None,
+    owner: Owner | None = None,
 ) -> str:
     """Run a job that must end with an error of this exit code; returns what it says."""
     with pytest.raises(AfrayError) as caught:
-        run(made, display=display, owner=owner)
+        run(made, workers=workers, display=display, owner=owner)
     assert caught.value.exit_code == exit_code, str(caught.value)
     return str(caught.value)
 

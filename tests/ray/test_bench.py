@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,15 +11,14 @@ from typer.testing import CliRunner
 
 from afray.cli.main import app
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cpus")]
 
 
 def test_methods_are_compared_and_a_second_call_computes_only_what_is_new(tmp_path: Path) -> None:
     manifest, results = write_manifest(tmp_path), tmp_path / "bench"
     options = ["--results", str(results), "--methods", "random,bilaf", "--budgets", "12", "--pool-size", "200"]
-    # A process of its own, because it starts a Ray of its own to embed; the second call finds all rows embedded.
-    command = [sys.executable, "-c", "from afray.cli.main import main; main()", "bench", str(manifest)]
-    subprocess.run([*command, *options, "--seeds", "0"], check=True)
+    first = CliRunner().invoke(app, ["bench", str(manifest), *options, "--seeds", "0"])
+    assert first.exit_code == 0, first.stderr
     kept = (results / "results.jsonl").read_text()
     second = CliRunner().invoke(app, ["bench", str(manifest), *options, "--seeds", "0-2", "-o", "json"])
     assert second.exit_code == 0, second.stderr

@@ -30,7 +30,7 @@ STATES = ("listed", "readable", "unique", "kept", "selected")
 LABELS = {"namespace": "welding", "name": "metered", "queue": "team-a"}
 OF_RAY = {"Component", "NodeAddress", "SessionName", "Version", "WorkerId"}
 PATIENCE_SECONDS = 60
-"""Workers tell the agent every 10 s."""
+"""Workers tell the agent every few seconds."""
 
 
 def write_job(folder: Path) -> jobs.Manifest:

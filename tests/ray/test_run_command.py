@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_a_finished_job_is_answered_from_its_report_without_ray(image_job: Finis
     with started("run", manifest, "-o", "json") as process:
         while process.poll() is None:
             seen.update(descendants(process.pid).values())
+            time.sleep(0.02)
         output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert json.loads(output)["selectionDigest"] == image_job.digest

@@ -31,7 +31,7 @@ def output(vector_job: FinishedJob, tmp_path: Path) -> Path:
 
 def first_difference(output: Path) -> str:
     """What `afray verify` says about an output; empty if all is well."""
-    checks = verify(str(output), RunSettings(workers=2), RecordingDisplay())
+    checks = verify(str(output), RunSettings(workers=1), RecordingDisplay())
     try:
         return next((str(check) for check in checks if not check.holds), "")
     except IntegrityError as error:

@@ -23,7 +23,7 @@ def with_cores(job: FinishedJob, output: Path, cores: Path) -> Manifest:
 
 
 def differences(output: Path) -> Iterator[str]:
-    checks = verify(str(output), RunSettings(workers=2), RecordingDisplay())
+    checks = verify(str(output), RunSettings(workers=1), RecordingDisplay())
     return (str(check) for check in checks if not check.holds)
 
 

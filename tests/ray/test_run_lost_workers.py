@@ -1,9 +1,10 @@
-"""A worker is killed in each step of a selection. (Training workers: the story of the lost driver.)"""
+"""A worker is killed in each step of one selection. (Training workers: test_training.)"""
 
 from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,20 +29,21 @@ MOMENTS = {
 """The report after which the next task is one of this step: stage, step, how far it has come."""
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_worker_killed_with_a_task_in_hand_changes_nothing(
-    vector_job: FinishedJob, moment: str, tmp_path: Path
+def test_workers_killed_with_a_task_of_each_step_in_hand_change_nothing(
+    vector_job: FinishedJob, tmp_path: Path
 ) -> None:
-    stage, step, done = MOMENTS[moment]
-    job, kill = jobs.parse(vector_job.elsewhere(tmp_path)), NextTask()
+    job, kills = jobs.parse(vector_job.elsewhere(tmp_path)), {moment: NextTask() for moment in MOMENTS}
     display = RecordingDisplay()
     with opened(job, RunSettings(workers=2), display) as workspace:
-        display.events.append(At(stage, lambda: kill.start(workspace.crew), step=step, done=done))
+        for moment, (stage, step, done) in MOMENTS.items():
+            start = partial(kills[moment].start, workspace.crew)
+            display.events.append(At(stage, start, step=step, done=done))
         report = reports.read(run_stages(workspace, load_labels(job))[reports.NAME])
-        kill.join()
-        assert workspace.crew.replaced == 1
-        assert kill.killed not in workspace.crew.pids
-    assert display.was_told("worker lost")
+        for kill in kills.values():
+            kill.join()
+        assert workspace.crew.replaced == len(MOMENTS)
+        assert {kill.killed for kill in kills.values()}.isdisjoint(workspace.crew.pids)
+    assert sum("worker lost" in note for note in display.notes) == len(MOMENTS)
     assert report.selection_digest == vector_job.digest
 
 
@@ -49,7 +51,7 @@ def test_a_run_whose_workers_all_die_at_once_gives_up_with_advice(vector_job: Fi
     over = threading.Event()
 
     def kill_them_all() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.05):
             for pid, title in descendants(os.getpid()).items():
                 if title.startswith("ray::Worker"):
                     end(pid)
@@ -57,7 +59,7 @@ def test_a_run_whose_workers_all_die_at_once_gives_up_with_advice(vector_job: Fi
     murderer = threading.Thread(target=kill_them_all)
     murderer.start()
     try:
-        said = jobs.refused(vector_job.elsewhere(tmp_path / "out"), 74)
+        said = jobs.refused(vector_job.elsewhere(tmp_path / "out"), 74, workers=2)
     finally:
         over.set()
         murderer.join()

@@ -118,7 +118,7 @@ def test_probe_and_finetune_learn_what_is_easy_to_learn(image_job: FinishedJob) 
 
 
 def test_verify_repeats_vectors_and_selection(image_job: FinishedJob) -> None:
-    found = list(verify(str(image_job.output), RunSettings(workers=2), RecordingDisplay(), embed=7))
+    found = list(verify(str(image_job.output), RunSettings(workers=1), RecordingDisplay(), embed=7))
     assert [check for check in found if not check.holds] == []
     assert sum(check.what.startswith("vector of row") for check in found) == 7
     assert found[-1].what == "selection"

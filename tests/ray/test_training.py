@@ -17,13 +17,15 @@ from pathlib import Path
 import pytest
 import ray
 import torch
+from helpers.faults import this_session
 from helpers.finetuning import BATCHES, EPOCHS, NAME, make_job, read_diary, run_on_ray, set_limit, train_without_ray
 from helpers.s3_server import running_s3_server
 from torch import nn
 
+from afray.contract.outputs import FINETUNE_FOLDER
 from afray.errors import EnvironmentFault
 from afray.evaluation.checkpoint import Checkpoint
-from afray.runtime.training import FOLDER, TrainingWorkers, finetune
+from afray.runtime.training import TrainingWorkers, finetune
 from afray.runtime.training_worker import read_progress
 from afray.storage.store import Store
 
@@ -36,7 +38,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not happened():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def is_past(folder: Store, epochs: int) -> bool:
@@ -83,11 +85,11 @@ def test_a_finetune_outlives_its_driver_and_a_worker_and_two_replicas_train_as_o
 
 
 def run_driver_until(epochs: int, output: Store, diary: Path, environment: Mapping[str, str]) -> None:
-    """Start a finetune by a process of its own, and kill that after some epochs; Ray's processes end with it."""
+    """Start a finetune by a process of its own, and kill that after some epochs; its workers end with it."""
     set_limit(diary, epochs * BATCHES)
     command = [sys.executable, "-m", "helpers.finetuning", output.uri, str(diary), json.dumps(dict(environment))]
-    driver = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
-    folder = output.child(f"{FOLDER}/{NAME}")
+    driver = subprocess.Popen(command, env=os.environ | this_session() | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
+    folder = output.child(f"{FINETUNE_FOLDER}/{NAME}")
     wait_until(lambda: driver.poll() is not None or is_past(folder, epochs))
     driver.kill()
     assert driver.wait() == -signal.SIGKILL, "the driver failed"

@@ -79,3 +79,10 @@ def test_the_length_of_a_method_counts_from_def_to_its_last_line() -> None:
 def test_the_command_line_starts_without_the_data_plane() -> None:
     printed = run_python("import json, sys, afray.cli.main; print(json.dumps(sorted(sys.modules)))")
     assert SLOW_TO_IMPORT & set(json.loads(printed)) == set()
+
+
+def test_a_job_on_vectors_runs_without_torch_and_without_what_only_labels_need() -> None:
+    # Each import costs seconds, in the driver and once more in every worker.
+    code = "import json, sys, afray.driver.pipeline, afray.driver.verifying, afray.driver.machine"
+    printed = run_python(f"{code}; print(json.dumps(sorted(sys.modules)))")
+    assert {"torch", "sklearn", "ray.train"} & set(json.loads(printed)) == set()

@@ -13,7 +13,8 @@ from afray.driver.verifying import NoFence
 from afray.embedding.encoders import load_encoder
 from afray.pool.index import build_index
 from afray.pool.listing import open_pool
-from afray.runtime.embedding import EmbedPlan, embed_part, embed_pixels, read_rows
+from afray.runtime.embedding import EmbedPlan, embed_part, read_rows
+from afray.runtime.encoding import embed_pixels
 from afray.runtime.vectors import VECTORS
 from afray.runtime.worker import WorkerContext
 from afray.storage.store import Store
