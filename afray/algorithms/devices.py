@@ -33,7 +33,7 @@ class DeviceScores:
         import torch
 
         self._torch, self._precision, self._device = torch, compute.precision, compute.device
-        self._centres = self._prepare(centres).T.contiguous()
+        self._centres = self.prepare(centres).T.contiguous()
         self._half_norms = None if half_norms is None else torch.from_numpy(half_norms).to(self._device)
         self.rows = max(1, LARGEST_PRODUCT // len(centres))
         """Rows per call, at most."""
@@ -53,22 +53,25 @@ class DeviceScores:
         taken: F32 = scores.index_select(0, chosen).cpu().numpy()
         return taken
 
-    def _score(self, block: F32) -> Any:
-        with _strict_products(self._torch, self._device):
-            product = self._prepare(block) @ self._centres
-        scores = product.to(self._torch.float32)
-        if self._precision.scale != 1.0:
-            scores *= self._precision.scale**-2
-        return scores if self._half_norms is None else scores.sub_(self._half_norms)
-
-    def _prepare(self, vectors: F32) -> Any:
-        """On the device, scaled and rounded."""
+    def prepare(self, vectors: F32) -> Any:
+        """Vectors (n, D) on the device, scaled and rounded."""
         if self._precision is TF32 and self._device == "cpu":
             vectors = (np.ascontiguousarray(vectors).view(np.int32) & TF32_BITS).view(np.float32)
         on_device = self._torch.utils.dlpack.from_dlpack(vectors).to(self._device)
         if self._precision is TF32:
             return on_device
         return (on_device * self._precision.scale).to(getattr(self._torch, self._precision.name))
+
+    def multiply(self, prepared: Any) -> Any:
+        """The bare product of prepared rows with all centres, on the device: (n, K)."""
+        with _strict_products(self._torch, self._device):
+            return prepared @ self._centres
+
+    def _score(self, block: F32) -> Any:
+        scores = self.multiply(self.prepare(block)).to(self._torch.float32)
+        if self._precision.scale != 1.0:
+            scores *= self._precision.scale**-2
+        return scores if self._half_norms is None else scores.sub_(self._half_norms)
 
 
 @contextmanager

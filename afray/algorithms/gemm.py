@@ -50,6 +50,8 @@ class Compute:
     """Rows per product; 1024 rows keep the product in cache (reference: measured 8192 x 384 x 6405)."""
     certify: bool = True
     """False skips the exact decision; for measuring its cost in benchmarks only."""
+    adapts: bool = False
+    """Whoever runs a step may compute with what is fastest on its machine instead."""
 
     @property
     def product(self) -> Gemm:

@@ -28,6 +28,7 @@ LAYOUTS = [
     Way(shards=7, threads=2, compute=Compute(block=700)),
     Way(shards=1, threads=1, compute=Compute(gemm="torch")),
     Way(shards=7, threads=2, compute=Compute(gemm="torch", block=133)),
+    Way(shards=2, threads=2, compute=Compute(proposals="tf32")),
 ]
 
 

@@ -49,6 +49,18 @@ def test_every_section_of_the_core_s_bars_runs_and_writes_its_bars(
     assert exact == [True] * 4
 
 
+@pytest.mark.parametrize("benchmark", ["gpu"], indirect=True)
+def test_the_benchmark_of_gpus_finds_equal_ids_on_the_cpu_that_stands_in_for_one(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = tmp_path / "bars.json"
+    monkeypatch.setattr(
+        "sys.argv", ["gpu", "--device", "cpu", "--rows", "900", "--block", "256", "--json", str(report)]
+    )
+    assert benchmark.main() == 0
+    assert [bar["holds"] for bar in json.loads(report.read_text())] == [True] * 3
+
+
 @pytest.mark.parametrize("benchmark", ["harness"], indirect=True)
 @pytest.mark.parametrize(
     ("timing", "holds"),
