@@ -51,6 +51,8 @@ class Tuning:
     """Candidate centres kept per row; None: about one more than labels per core."""
     table_rows: int = 8192
     """Largest cluster with a table of its distances (8 bytes a pair: 512 MB); above, they are measured when needed."""
+    opponents: int = 64
+    """Foreign cores remembered per row (12 bytes each, for rows that are looked at); beyond, all are measured anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ def _select(
         core_row = int(cores.rows[number])
         picks = released.pick(cluster, seen, cleaned.kept, budget, options.opponent_penalty, core_row)
     else:
-        picks = boundary.pick(cluster, seen, budget, options.opponent_penalty)
+        picks = boundary.pick(cluster, seen, budget, options.opponent_penalty, setting.tuning.opponents)
     return _outcome(members, measured, cluster, cleaned, seen, picks)
 
 
