@@ -28,8 +28,6 @@ WEIGHT_TICKS = float(1 << 24)
 """Ticks per unit of a weight and of a weighted feature: the resolution of float32 at 1."""
 CARRY_AFTER = 127
 """A weighted feature is at most 2**24 ticks (and a few, where a norm is rounded up); 127 of them fit into an int32."""
-LARGEST_PRODUCT = 1 << 26
-"""Scores held at once by a thread: 256 MB."""
 TILE = 512
 """Centres per product: 512 x 1024 scores are still in cache when they are scanned."""
 
@@ -97,7 +95,7 @@ class Search:
 
     def __init__(self, units: F32, compute: Compute) -> None:
         self._units, self._compute = units, compute
-        self.block = max(1, min(compute.block, LARGEST_PRODUCT // len(units)))
+        self.block = min(compute.block, compute.rows_within(0.25, 4 * len(units)))
         """Rows per call of `winners`, at most."""
         self._margin = 2.0 * precisions.bound(units.shape[1], 1.0, 1.0, compute.precision)
         self._device = DeviceScores(units, None, compute) if compute.is_coarse and len(units) > 1 else None

@@ -5,6 +5,7 @@ rows gathered -> distances -> outliers removed -> survey of the boundary -> pick
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -103,7 +104,8 @@ def cluster_step(
     members = gather(held, task.clusters)
     sizes = [len(each.rows) for each in members]
     features = source.take(np.concatenate([each.rows for each in members]))
-    workspace = pairs.Workspace(max(sizes), features.shape[1], table_rows=setting.tuning.table_rows)
+    table_rows = min(setting.tuning.table_rows, math.isqrt(setting.compute.rows_within(0.5, 8)))
+    workspace = pairs.Workspace(max(sizes), features.shape[1], table_rows=table_rows)
     cores = Cores(rows=core_rows, features=candidates.frozen(centres), norm=candidates.largest_norm(centres))
     outcomes = []
     for each, start, number, budget in zip(

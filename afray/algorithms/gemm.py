@@ -50,12 +50,18 @@ class Compute:
     """Rows per product; 1024 rows keep the product in cache (reference: measured 8192 x 384 x 6405)."""
     certify: bool = True
     """False skips the exact decision; for measuring its cost in benchmarks only."""
+    memory: int = 2**30
+    """Bytes that the largest buffers of one worker may take: blocks shrink to what fits."""
     adapts: bool = False
     """Whoever runs a step may compute with what is fastest on its machine instead."""
 
     @property
     def product(self) -> Gemm:
         return BACKENDS[self.gemm]
+
+    def rows_within(self, share: float, row_bytes: int) -> int:
+        """Rows of a buffer that may take a share of the memory, at least one."""
+        return max(1, int(self.memory * share) // row_bytes)
 
     @property
     def precision(self) -> Precision:

@@ -20,8 +20,6 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-STRIP_PAIRS = 4 * 2**20
-"""Pairs per product when a cluster's table would not fit in memory."""
 STRIP_COLUMNS = 8192
 """Columns of such a product: so many rows are held in float64 at a time, never a whole giant cluster."""
 UNDECIDED = -1
@@ -76,8 +74,9 @@ class PairDistances:
         """Distances of some rows to some others: (len(rows), len(columns))."""
         return self._block(rows, columns, self._widen(columns))
 
-    def strips(self, rows: I64, columns: I64, pairs: int = STRIP_PAIRS) -> Iterator[tuple[slice, slice, I64]]:
+    def strips(self, rows: I64, columns: I64, pairs: int | None = None) -> Iterator[tuple[slice, slice, I64]]:
         """Blocks of about `pairs` distances that cover rows x columns, each with its slices of `rows` and `columns`."""
+        pairs = pairs or self.compute.rows_within(1 / 16, 16)
         width = min(STRIP_COLUMNS, pairs)
         for left in range(0, len(columns), width):
             across = slice(left, left + width)

@@ -48,14 +48,15 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, given: bytes
     spec = workspace.job.spec.selection
     budget = count_budget(spec.budget, prepared.pool.rows.unique)
     options = make_options(spec, prepared.pool, budget, given)
-    rows, shards = prepared.pool.rows.unique, prepared.shards
-    is_large = probing.is_worth_it(rows, options.core_size or budget, shards.dim)
+    rows, shards, centres = prepared.pool.rows.unique, prepared.shards, options.core_size or budget
+    fitting = shards.fit(centres)
+    is_large = probing.is_worth_it(rows, centres, shards.dim)
     return methods.select(
         spec.method,
         shards,
         budget,
         options,
-        shards.choose_products() if is_large else None,
+        shards.choose_products(fitting) if is_large else fitting,
         progress=lambda step, done, total: bar.update(done, total, step),
     )
 

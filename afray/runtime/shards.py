@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from afray.algorithms.clusters import Outcome, Setting
 from afray.algorithms.gemm import Compute
 from afray.algorithms.shards import F32, I64, Shard
-from afray.runtime import probing
+from afray.runtime import probing, room
 from afray.runtime.counting import count_clusters
 from afray.runtime.crew import Crew, Task
 from afray.runtime.features import FeatureFile
@@ -72,7 +72,14 @@ class RayShards:
             taken[places] = found
         return taken
 
-    def choose_products(self) -> Compute:
+    def fit(self, centres: int) -> Compute:
+        """Blocks that fit into the memory of the workers' machines. Raises Retryable where none do."""
+        tasks = [Task(name="a look at memory", function=_run_room) for _ in range(len(self._crew))]
+        found: dict[str, int] = dict(self._crew.run(tasks))
+        per_machine = -(-len(self._crew) // len(found))
+        return room.fit(min(found.values()), per_machine, centres, self.dim)
+
+    def choose_products(self, compute: Compute) -> Compute:
         """Let every worker try which matrix product is fastest on its machine; the answer leaves that to them.
 
         One line of the log says what they chose; a warning, that one of them could not tell.
@@ -87,7 +94,7 @@ class RayShards:
             log.warning("%s", warning)
         names = sorted({choice.name for choice in choices})
         log.info("matrix products: %s; thousand rows a second: %s", ", ".join(names), dict(choices[0].rates))
-        return Compute(adapts=True)
+        return replace(compute, adapts=True)
 
     def map(self, step: Callable[..., Any], *args: Any) -> list[Any]:
         return self._crew.run(self._map_tasks(step, args))
@@ -189,7 +196,8 @@ def _adapt(context: WorkerContext, features: FeatureFile, argument: Any) -> Any:
     if isinstance(argument, Setting):
         return replace(argument, compute=_adapt(context, features, argument.compute))
     if isinstance(argument, Compute) and argument.adapts:
-        return replace(_choose(context, features, 0).compute, certify=argument.certify)
+        own = _choose(context, features, 0).compute
+        return replace(own, certify=argument.certify, memory=argument.memory)
     return argument
 
 
@@ -205,6 +213,10 @@ def _run_map(
     with threadpool_limits(context.threads):
         received = [_adapt(context, features, _receive(argument)) for argument in args]
         return step(Shard(start, features.rows(start, stop)), *received)
+
+
+def _run_room(_: WorkerContext) -> tuple[str, int]:
+    return ray.get_runtime_context().get_node_id(), room.available_bytes()
 
 
 def _run_take(context: WorkerContext, source: list[Any], rows: Any) -> F32:

@@ -67,9 +67,10 @@ def test_workers_choose_a_product_each_and_the_rows_stay_the_same(
 ) -> None:
     cores = np.sort(np.random.default_rng(0).choice(ROWS, 20, replace=False))
     with caplog.at_level("INFO"):
-        compute = shards.choose_products()
+        compute = shards.choose_products(shards.fit(20))
     assert "matrix products: " in caplog.text
     assert compute.adapts
+    assert compute.memory <= Compute().memory
     chosen = bilaf.select(shards, cores, 200, compute=compute)
     assert chosen.rows.tolist() == selections.select(FEATURES, cores, 200).rows.tolist()
 
