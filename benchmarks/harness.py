@@ -2,7 +2,7 @@
 
 Ratios are only honest between calls that met the same machine, so calls that will be divided by each other are timed
 in turns within one process. CPU seconds (of all threads) stand beside wall seconds: on a shared machine they are the
-steadier of the two.
+steadier of the two. Where the machine was not quiet enough to tell, a bar is neither held nor missed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import threadpoolctl
@@ -26,6 +26,10 @@ from rich.table import Table
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 FORCED_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+STEADY_SPREAD = 0.25
+"""Spread of CPU seconds up to which a median of five says something; an idle machine stays below 0.1."""
+QUIET_CORES = 0.3
+"""Cores that other processes may keep busy meanwhile: one that is shared takes cache and memory too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,15 @@ class Timing:
     wall: float
     cpu: float
     spread: float
+    others: float = 0.0
+    """Cores that other processes kept busy meanwhile; 0 where the system does not tell."""
+
+    @property
+    def doubt(self) -> str:
+        """Why this says nothing about the code; empty if it does."""
+        if self.others > QUIET_CORES:
+            return f"other processes took {self.others:.1f} cores"
+        return f"CPU seconds vary by {self.spread:.0%}" if self.spread > STEADY_SPREAD else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +57,27 @@ class Bar:
     bar: str
     value: float
     target: str
-    holds: bool
+    holds: bool | None
+    """None: could not be judged here, and `doubt` says why."""
     spread: float = 0.0
+    doubt: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The word of the table."""
+        return {True: "yes", False: "NO", None: f"? {self.doubt}"}[self.holds]
+
+    @property
+    def record(self) -> dict[str, object]:
+        """The entry of the JSON list."""
+        return {name: value for name, value in asdict(self).items() if name != "doubt"}
+
+
+def judged(bar: Bar, *timings: Timing) -> Bar:
+    """The bar with the spread of what it was measured by; without a verdict if one of them says nothing."""
+    spread = max(timing.spread for timing in timings)
+    doubt = next((timing.doubt for timing in timings if timing.doubt), "")
+    return replace(bar, spread=spread, doubt=doubt, holds=None if doubt else bar.holds)
 
 
 def at_most(bar: str, value: float, limit: float, spread: float = 0.0) -> Bar:
@@ -61,22 +93,52 @@ def all_equal(bar: str, equal: int, compared: int) -> Bar:
     return Bar(bar=bar, value=equal, target=f"{compared} of {compared} equal", holds=equal == compared)
 
 
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """Seconds since some moment: of the clock, of this process's CPU time, of that of the whole machine."""
+
+    wall: float
+    cpu: float
+    machine: float
+
+    def __sub__(self, earlier: _Clocks) -> _Clocks:
+        return _Clocks(self.wall - earlier.wall, self.cpu - earlier.cpu, self.machine - earlier.machine)
+
+
+def _read_clocks() -> _Clocks:
+    return _Clocks(time.perf_counter(), time.process_time(), _busy_seconds())
+
+
+def _busy_seconds() -> float:
+    """CPU time that all processes took, and the host took away, since the machine started; 0 if it does not tell."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _idle, _waiting, *interrupted = stat.read_text().split("\n", 1)[0].split()[1:9]
+    return sum(map(int, (user, nice, system, *interrupted))) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(calls: Mapping[str, Callable[[], object]], *, repeats: int = 5) -> dict[str, Timing]:
     """Median of `repeats` after a warm-up; the calls take turns, so they share the machine's good and bad minutes."""
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
+    taken: dict[str, list[_Clocks]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
         for name, call in calls.items():
-            wall, cpu = time.perf_counter(), time.process_time()
+            before = _read_clocks()
             call()
             if turn:
-                seconds[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-    return {name: _summary(pairs) for name, pairs in seconds.items()}
+                taken[name].append(_read_clocks() - before)
+    return {name: _summary(clocks) for name, clocks in taken.items()}
 
 
-def _summary(pairs: list[tuple[float, float]]) -> Timing:
-    walls, cpus = [wall for wall, _ in pairs], [cpu for _, cpu in pairs]
-    middle = statistics.median(cpus)
-    return Timing(wall=statistics.median(walls), cpu=middle, spread=(max(cpus) - min(cpus)) / middle)
+def _summary(taken: list[_Clocks]) -> Timing:
+    cpus = [each.cpu for each in taken]
+    middle, wall = statistics.median(cpus), sum(each.wall for each in taken)
+    return Timing(
+        wall=statistics.median(each.wall for each in taken),
+        cpu=middle,
+        spread=(max(cpus) - min(cpus)) / middle,
+        others=max(0.0, sum(each.machine - each.cpu for each in taken) / wall),
+    )
 
 
 def peak_bytes() -> int:
@@ -116,8 +178,9 @@ def conclude(title: str, bars: list[Bar], json_path: Path | None) -> int:
     for column in ("bar", "value", "target", "holds", "spread"):
         table.add_column(column)
     for bar in bars:
-        table.add_row(bar.bar, f"{bar.value:.3g}", bar.target, "yes" if bar.holds else "NO", f"{bar.spread:.0%}")
+        table.add_row(bar.bar, f"{bar.value:.3g}", bar.target, bar.verdict, f"{bar.spread:.0%}")
     Console(width=140).print(table)
     if json_path:
-        json_path.write_text(json.dumps([asdict(bar) for bar in bars], indent=1) + "\n")
-    return 0 if all(bar.holds for bar in bars) else 1
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps([bar.record for bar in bars], indent=1) + "\n")
+    return 1 if any(bar.holds is False for bar in bars) else 0

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import candidates, gemm
+from afray.algorithms.precisions import Precision
 from afray.algorithms.shards import RowSource, Shard, Shards
 
 F32 = NDArray[np.float32]
@@ -37,6 +38,8 @@ class Members:
     """Candidate centres, best float32 score first (n, m). Any other centre scores at most the last one."""
     scores: F32
     """Scores of the candidates (n, m)."""
+    precision: Precision
+    """The coarsest that scores were computed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +63,11 @@ def assign_step(shard: Shard, core_rows: I64, centres: F32, lists: int, compute:
     labels[core_rows[first:last] - shard.start] = np.arange(first, last)
     order = np.argsort(labels, kind="stable")
     return Members(
-        rows=order + shard.start, labels=labels[order], centres=found.centres[order], scores=found.scores[order]
+        rows=order + shard.start,
+        labels=labels[order],
+        centres=found.centres[order],
+        scores=found.scores[order],
+        precision=compute.precision,
     )
 
 
@@ -102,4 +109,5 @@ def _join(pieces: list[tuple[Members, I64]]) -> Members:
         labels=np.concatenate([members.labels[part] for members, part in filled]),
         centres=np.concatenate([members.centres[part] for members, part in filled]),
         scores=np.concatenate([members.scores[part] for members, part in filled]),
+        precision=max((members.precision for members, _ in filled), key=lambda precision: precision.inputs),
     )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import draws, gemm, numerics
+from afray.algorithms import draws, numerics, precisions
+from afray.algorithms.devices import DeviceScores
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import Shard
@@ -27,8 +28,6 @@ WEIGHT_TICKS = float(1 << 24)
 """Ticks per unit of a weight and of a weighted feature: the resolution of float32 at 1."""
 CARRY_AFTER = 127
 """A weighted feature is at most 2**24 ticks (and a few, where a norm is rounded up); 127 of them fit into an int32."""
-LARGEST_PRODUCT = 1 << 26
-"""Scores held at once by a thread: 256 MB."""
 TILE = 512
 """Centres per product: 512 x 1024 scores are still in cache when they are scanned."""
 
@@ -96,12 +95,15 @@ class Search:
 
     def __init__(self, units: F32, compute: Compute) -> None:
         self._units, self._compute = units, compute
-        self.block = max(1, min(compute.block, LARGEST_PRODUCT // len(units)))
+        self.block = min(compute.block, compute.rows_within(0.25, 4 * len(units)))
         """Rows per call of `winners`, at most."""
-        self._scores = np.empty(len(units) * self.block, np.float32)
-        self._margin = 2.0 * gemm.bound(units.shape[1], 1.0, 1.0)
+        self._margin = 2.0 * precisions.bound(units.shape[1], 1.0, 1.0, compute.precision)
+        self._device = DeviceScores(units, None, compute) if compute.is_coarse and len(units) > 1 else None
+        self._scores = np.empty(0 if self._device else len(units) * self.block, np.float32)
 
     def winners(self, block: F32) -> I32:
+        if self._device is not None:
+            return self._winners_there(self._device, block)
         centres, rows = len(self._units), len(block)
         scores = self._scores[: centres * rows].reshape(centres, rows)
         best, second = np.full(rows, -np.inf, np.float32), np.full(rows, -np.inf, np.float32)
@@ -112,6 +114,18 @@ class Search:
             scan(scores[tile], first, best, second, winners)
         if self._compute.certify:
             _certify(block, self._units, scores, best, second, self._margin, winners)
+        return winners
+
+    def _winners_there(self, device: DeviceScores, block: F32) -> I32:
+        leaders, top, scores = device.top(block, 2)
+        winners = leaders[:, 0].astype(np.int32)
+        close = np.flatnonzero(top[:, 1] >= top[:, 0] - self._margin)
+        if len(close) and self._compute.certify:
+            best, second = np.ascontiguousarray(top[close].T)
+            settled = winners[close]
+            columns = np.ascontiguousarray(device.take(scores, close).T)
+            _certify(block[close], self._units, columns, best, second, self._margin, settled)
+            winners[close] = settled
         return winners
 
 

@@ -56,14 +56,15 @@ def survey(cluster: Cluster, pairs: PairDistances, kept_positions: I64) -> Surve
     return Survey(kept=kept, intra=intra, nearest=nearest, opponent=opponent, plain=plain)
 
 
-def pick(cluster: Cluster, seen: Survey, budget: int, opponent_penalty: float) -> Picks:
+def pick(cluster: Cluster, seen: Survey, budget: int, opponent_penalty: float, opponents: int) -> Picks:
     """Pick `budget` rows, 1 <= budget <= kept rows, core first (paper mode).
 
-    With a single core there is no boundary: picks then go to the lowest row left, without a score.
+    Up to `opponents` foreign cores are remembered per row: a matter of speed and memory. With a single core there is
+    no boundary: picks then go to the lowest row left, without a score.
     """
     penalties = scoring.penalties(opponent_penalty, budget)
     bounds = np.where(np.isnan(seen.plain), np.inf, seen.plain)
-    positions, scores, against = picking.pick_all(cluster, seen.kept, seen.intra, bounds, budget, penalties)
+    positions, scores, against = picking.pick_all(cluster, seen.kept, seen.intra, bounds, budget, penalties, opponents)
     scores[against < 0] = np.nan
     return Picks(positions=positions, scores=scores, opponents=against)
 
@@ -85,7 +86,8 @@ def mean_ticks(table: I64, kept: Mask) -> F64:
 
 def _intra_giant(pairs: PairDistances, kept: Mask) -> F64:
     positions = np.flatnonzero(kept)
-    means = np.zeros(len(kept))
-    for part, ticks in pairs.strips(positions, positions):
-        means[positions[part]] = ticks.sum(axis=1) / len(positions)
+    sums, means = np.zeros(len(positions), np.int64), np.zeros(len(kept))
+    for down, _, ticks in pairs.strips(positions, positions):
+        sums[down] += ticks.sum(axis=1)
+    means[positions] = sums / len(positions)
     return means

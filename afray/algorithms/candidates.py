@@ -1,7 +1,8 @@
 """Centres that may be nearest to a row: float32 scores propose a short list, canonical distances settle what is close.
 
 A score is x.c - |c|**2 / 2, so the largest score is the smallest distance. Scores come from any matrix product and are
-wrong by at most `slack`; two centres further apart than twice that need no second look.
+wrong by at most `slack`; two centres further apart than twice that need no second look. Scores coarser than float32
+are a first look: rows whose list does not reach down to the error are scored in float32 before distances are measured.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import gemm, numerics
+from afray.algorithms import gemm, numerics, precisions
+from afray.algorithms.devices import DeviceScores
 from afray.algorithms.jit import compiled, compiled_scan
+from afray.algorithms.precisions import FLOAT32, Precision
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -24,6 +27,8 @@ TILE = 4096
 """Centres per product: keeps a block's product in cache and bounds its memory for any number of centres."""
 LANES = 64
 """Scores looked at together; a run without a newcomer costs one vectorised maximum."""
+COARSE_LIST = 24
+"""Candidates that coarse scores list at least: more lie within their error."""
 NOBODY = 2**31 - 1
 FARTHER_THAN_ANY = 2**62
 """Ticks beyond any distance."""
@@ -37,18 +42,18 @@ class Candidates:
     scores: F32
 
 
-def slack(dim: int, row_norm: float, centre_norm: float) -> float:
+def slack(dim: int, row_norm: float, centre_norm: float, precision: Precision = FLOAT32) -> float:
     """How far a score may lie from the canonical one, for rows and centres up to the given norms.
 
     Beside the product's error this covers the rounding of canonical distances to ticks: centres whose distances differ
     by less than a tick are equals there, and the lower one wins.
     """
     tick = 1.0 / numerics.TICKS
-    return gemm.bound(dim, row_norm, centre_norm) + (row_norm + centre_norm) * tick + tick * tick
+    return precisions.bound(dim, row_norm, centre_norm, precision) + (row_norm + centre_norm) * tick + tick * tick
 
 
 def largest_norm(rows: F32) -> float:
-    """Largest Euclidean norm of `rows`, good to the 1 % that `gemm.bound` leaves."""
+    """Largest Euclidean norm of `rows`, good to the 1 % that `precisions.bound` leaves."""
     return float(np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)))
 
 
@@ -62,38 +67,70 @@ class Scorer:
         self._norm = largest_norm(centres)
         self._compute = compute
         self._product = np.empty(compute.block * min(len(centres), TILE), np.float32)
+        self._device = DeviceScores(centres, self._half_norms, compute) if compute.is_coarse else None
 
     def nearest(self, rows: F32, length: int) -> tuple[I32, Candidates]:
         """The nearest centre of each of `rows` (n, D), ties to the lower one, and its `length` (at most K) best."""
-        length = min(length, len(self._centres))
+        wanted = min(length, len(self._centres))
+        listed = min(max(wanted, COARSE_LIST if self._device else 0), len(self._centres))
         labels = np.empty(len(rows), np.int32)
-        centres = np.full((len(rows), length), -1, np.int32)
-        scores = np.full((len(rows), length), -np.inf, np.float32)
+        centres = np.empty((len(rows), wanted), np.int32)
+        scores = np.empty((len(rows), wanted), np.float32)
         for start in range(0, len(rows), self._compute.block):
             part = slice(start, start + self._compute.block)
-            found = Candidates(centres[part], scores[part])
-            self._rank(rows[part], found)
-            labels[part] = self._settle(rows[part], found)
+            found = _empty_lists(len(rows[part]), listed)
+            margins = self._rank(rows[part], found)
+            labels[part] = self._settle(rows[part], found, margins)
+            centres[part], scores[part] = found.centres[:, :wanted], found.scores[:, :wanted]
         return labels, Candidates(centres, scores)
 
-    def _rank(self, block: F32, found: Candidates) -> None:
+    def _rank(self, block: F32, found: Candidates) -> F64:
+        """Fill the lists; per row (n,), scores that lie closer together than this say nothing."""
+        if self._device is None:
+            self._rank_here(block, found)
+            return np.full(len(block), self._margin(block, FLOAT32))
+        _rank_there(self._device, block, found)
+        margins = np.full(len(block), self._margin(block, self._compute.precision))
+        open_ended = np.flatnonzero(found.scores[:, -1] >= found.scores[:, 0] - margins)
+        if len(open_ended) and self._compute.certify:
+            finer = _empty_lists(len(open_ended), found.centres.shape[1])
+            self._rank_here(block[open_ended], finer)
+            found.centres[open_ended], found.scores[open_ended] = finer.centres, finer.scores
+            margins[open_ended] = self._margin(block, FLOAT32)
+        return margins
+
+    def _rank_here(self, block: F32, found: Candidates) -> None:
         for first, last in _tiles(len(self._centres)):
             product = self._product[: len(block) * (last - first)].reshape(len(block), last - first)
             self._compute.product(block, self._transposed[:, first:last], product)
             merge_tile(product, self._half_norms[first:last], first, found.centres, found.scores)
 
-    def _settle(self, block: F32, found: Candidates) -> I32:
+    def _margin(self, block: F32, precision: Precision) -> float:
+        if not self._compute.certify:
+            return 0.0
+        return 2.0 * slack(block.shape[1], largest_norm(block), self._norm, precision)
+
+    def _settle(self, block: F32, found: Candidates, margins: F64) -> I32:
         labels = found.centres[:, 0].copy()
         if found.centres.shape[1] == 1 or not self._compute.certify:
             return labels
-        margin = 2.0 * slack(block.shape[1], largest_norm(block), self._norm)
-        limits = found.scores[:, 0].astype(np.float64) - margin
+        limits = found.scores[:, 0] - margins
         close = np.flatnonzero(found.scores[:, 1] >= limits)
         if len(close):
             labels[close] = nearest_candidate(
                 block[close], self._centres, found.centres[close], found.scores[close], limits[close]
             )
         return labels
+
+
+def _rank_there(device: DeviceScores, block: F32, found: Candidates) -> None:
+    for first in range(0, len(block), device.rows):
+        part = slice(first, first + device.rows)
+        found.centres[part], found.scores[part], _ = device.top(block[part], found.centres.shape[1])
+
+
+def _empty_lists(rows: int, length: int) -> Candidates:
+    return Candidates(np.full((rows, length), -1, np.int32), np.full((rows, length), -np.inf, np.float32))
 
 
 def frozen(array: F32) -> F32:

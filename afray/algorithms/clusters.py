@@ -5,6 +5,7 @@ rows gathered -> distances -> outliers removed -> survey of the boundary -> pick
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,8 @@ class Tuning:
     """Candidate centres kept per row; None: about one more than labels per core."""
     table_rows: int = 8192
     """Largest cluster with a table of its distances (8 bytes a pair: 512 MB); above, they are measured when needed."""
+    opponents: int = 64
+    """Foreign cores remembered per row (12 bytes each, for rows that are looked at); beyond, all are measured anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,8 @@ def cluster_step(
     members = gather(held, task.clusters)
     sizes = [len(each.rows) for each in members]
     features = source.take(np.concatenate([each.rows for each in members]))
-    workspace = pairs.Workspace(max(sizes), features.shape[1], table_rows=setting.tuning.table_rows)
+    table_rows = min(setting.tuning.table_rows, math.isqrt(setting.compute.rows_within(0.5, 8)))
+    workspace = pairs.Workspace(max(sizes), features.shape[1], table_rows=table_rows)
     cores = Cores(rows=core_rows, features=candidates.frozen(centres), norm=candidates.largest_norm(centres))
     outcomes = []
     for each, start, number, budget in zip(
@@ -129,7 +133,7 @@ def _select(
         core_row = int(cores.rows[number])
         picks = released.pick(cluster, seen, cleaned.kept, budget, options.opponent_penalty, core_row)
     else:
-        picks = boundary.pick(cluster, seen, budget, options.opponent_penalty)
+        picks = boundary.pick(cluster, seen, budget, options.opponent_penalty, setting.tuning.opponents)
     return _outcome(members, measured, cluster, cleaned, seen, picks)
 
 
@@ -144,7 +148,7 @@ def _view(members: Members, measured: PairDistances, number: int, cores: Cores) 
         centres=cores.features,
         listed=members.centres,
         scores=members.scores,
-        slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm),
+        slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm, members.precision),
     )
 
 

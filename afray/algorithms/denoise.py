@@ -113,9 +113,10 @@ def _join_giant(
     order = [first]
     while len(order) < rounds:
         waiting = density.without(waiting, order[-1], size)
-        for part, ticks in pairs.strips(waiting, order[-1]):
-            lines, columns = np.arange(len(ticks)), np.arange(step)
-            density.absorb(ticks, lines, columns, waiting[part], (len(order) - 1) * step, nearest, places)
+        for down, across, ticks in pairs.strips(waiting, order[-1]):
+            lines, columns = np.arange(ticks.shape[0]), np.arange(ticks.shape[1])
+            first_place = (len(order) - 1) * step + across.start
+            density.absorb(ticks, lines, columns, waiting[down], first_place, nearest, places)
         count = min(nearest.shape[1], len(order) * step)
         order.append(density.densest(pairs.table, pairs.rows, waiting, step, count, nearest, places, ranked, misread))
     return np.concatenate(order)

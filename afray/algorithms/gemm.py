@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import numerics
+from afray.algorithms.precisions import FLOAT32, PRECISIONS, Precision
 
 Floats = NDArray[np.floating[Any]]
 Gemm = Callable[[Floats, Floats, Floats], None]
@@ -41,18 +41,34 @@ class Compute:
     """How to compute, never what: no field may change an id."""
 
     gemm: str = "numpy"
-    """Key of BACKENDS."""
+    """Key of BACKENDS: the library of every product in float32 and float64."""
+    proposals: str = FLOAT32.name
+    """Key of PRECISIONS: what rows are scored in against centres. Anything but float32 is torch's, on `device`."""
+    device: str = "cpu"
+    """Where torch scores proposals: `cpu` or `cuda`. The same code runs on both."""
     block: int = 1024
     """Rows per product; 1024 rows keep the product in cache (reference: measured 8192 x 384 x 6405)."""
     certify: bool = True
     """False skips the exact decision; for measuring its cost in benchmarks only."""
+    memory: int = 2**30
+    """Bytes that the largest buffers of one worker may take: blocks shrink to what fits."""
+    adapts: bool = False
+    """Whoever runs a step may compute with what is fastest on its machine instead."""
 
     @property
     def product(self) -> Gemm:
         return BACKENDS[self.gemm]
 
+    def rows_within(self, share: float, row_bytes: int) -> int:
+        """Rows of a buffer that may take a share of the memory, at least one."""
+        return max(1, int(self.memory * share) // row_bytes)
 
-def bound(dim: int, row_norm: float, centre_norm: float) -> float:
-    """Largest error of a float32 score x.c - |c|^2/2 for rows and centres up to the given norms."""
-    rounding = 4 * numerics.U32 * (row_norm * centre_norm + centre_norm * centre_norm)
-    return (numerics.gamma32(dim) * row_norm * centre_norm + rounding) * 1.01
+    @property
+    def precision(self) -> Precision:
+        """What proposals are rounded to."""
+        return PRECISIONS[self.proposals]
+
+    @property
+    def is_coarse(self) -> bool:
+        """Proposals come from torch, rounded more coarsely than float32."""
+        return self.precision is not FLOAT32

@@ -23,11 +23,6 @@ U64 = 2.0**-53
 """Unit round-offs of float32 and float64."""
 
 
-def gamma32(terms: int) -> float:
-    """Rigorous relative bound of a float32 dot product of `terms` products, for any order of summation."""
-    return terms * U32 / (1.0 - terms * U32)
-
-
 @compiled
 def squared_distance(x: NDArray[np.float32], i: int, y: NDArray[np.float32], j: int) -> float:
     """|x[i] - y[j]|**2 in float64, eight lanes, fixed order. x and y are (n, D), float32 or float64."""

@@ -85,22 +85,34 @@ def list_candidates(cluster: Cluster, row: int, opponents: Opponents) -> None:
     """Make a row's list from its candidates. Those at or beyond the bound of unlisted centres prove nothing: cut."""
     floor = unlisted_floor(cluster, row)
     clear_list(opponents, row, floor)
+    offered = 0
     for p in range(cluster.listed.shape[1]):
         centre = cluster.listed[row, p]
         if centre != cluster.own:
             ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
             if ticks < floor:
                 insert(opponents.ticks, opponents.centres, row, ticks, centre)
+                offered += 1
+    lower_floor(opponents, row, offered)
 
 
 @compiled
 def list_all(cluster: Cluster, row: int, opponents: Opponents) -> None:
-    """Make a row's list from all foreign centres."""
+    """Make a row's list from all foreign centres, as far as it goes."""
     clear_list(opponents, row, FAR)
     for centre in range(len(cluster.centres)):
         if centre != cluster.own:
             ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
             insert(opponents.ticks, opponents.centres, row, ticks, centre)
+    lower_floor(opponents, row, len(cluster.centres) - 1)
+
+
+@compiled
+def lower_floor(opponents: Opponents, row: int, offered: int) -> None:
+    """Centres that fell out of a full list are at least as far as its last one."""
+    last = opponents.ticks.shape[1] - 1
+    if offered > last + 1:
+        opponents.floor[row] = opponents.ticks[row, last]
 
 
 @compiled

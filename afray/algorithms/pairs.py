@@ -20,8 +20,8 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-STRIP_PAIRS = 4 * 2**20
-"""Pairs per product when a cluster's table would not fit in memory."""
+STRIP_COLUMNS = 8192
+"""Columns of such a product: so many rows are held in float64 at a time, never a whole giant cluster."""
 UNDECIDED = -1
 TRANSPOSE_TILE = 32
 
@@ -32,7 +32,7 @@ class Workspace:
     def __init__(self, rows: int, dim: int, *, table_rows: int) -> None:
         """For clusters of up to `rows` rows; those above `table_rows` do without a table."""
         self.table_rows = table_rows
-        self._wide = np.empty((rows, dim))
+        self._wide = np.empty((min(rows, table_rows), dim))
         self._table = np.empty(min(rows, table_rows) ** 2)
 
     def wide(self, rows: F32) -> F64:
@@ -54,7 +54,6 @@ class PairDistances:
     """
 
     rows: F32
-    wide: F64
     squared_norms: F64
     table: I64
     """(n, n), or (0, 0) for a giant cluster."""
@@ -67,25 +66,32 @@ class PairDistances:
     def of_row(self, position: int) -> I64:
         """Distances of one row to all: (n,)."""
         if self.is_giant:
-            return self.block(np.array([position]), np.arange(len(self.rows))).ravel()
+            return measure_row(self.rows, position)
         ticks: I64 = self.table[position].copy()
         return ticks
 
     def block(self, rows: I64, columns: I64) -> I64:
         """Distances of some rows to some others: (len(rows), len(columns))."""
-        return self._block(rows, columns, self.wide[columns])
+        return self._block(rows, columns, self._widen(columns))
 
-    def strips(self, rows: I64, columns: I64, pairs: int = STRIP_PAIRS) -> Iterator[tuple[slice, I64]]:
-        """Blocks of about `pairs` distances that cover rows x columns, each with its slice of `rows`."""
-        height = max(1, pairs // max(1, len(columns)))
-        wide_columns = self.wide[columns]
-        for start in range(0, len(rows), height):
-            part = slice(start, start + height)
-            yield part, self._block(rows[part], columns, wide_columns)
+    def strips(self, rows: I64, columns: I64, pairs: int | None = None) -> Iterator[tuple[slice, slice, I64]]:
+        """Blocks of about `pairs` distances that cover rows x columns, each with its slices of `rows` and `columns`."""
+        pairs = pairs or self.compute.rows_within(1 / 16, 16)
+        width = min(STRIP_COLUMNS, pairs)
+        for left in range(0, len(columns), width):
+            across = slice(left, left + width)
+            height = max(1, pairs // len(columns[across]))
+            wide_columns = self._widen(columns[across])
+            for top in range(0, len(rows), height):
+                down = slice(top, top + height)
+                yield down, across, self._block(rows[down], columns[across], wide_columns)
+
+    def _widen(self, rows: I64) -> F64:
+        return self.rows[rows].astype(np.float64)
 
     def _block(self, rows: I64, columns: I64, wide_columns: F64) -> I64:
         product = np.empty((len(rows), len(columns)))
-        self.compute.product(self.wide[rows], wide_columns.T, product)
+        self.compute.product(self._widen(rows), wide_columns.T, product)
         ticks = np.empty(product.shape, np.int64)
         factor = error_factor(self.rows.shape[1], self.compute)
         round_block(product, self.rows, rows, columns, self.squared_norms, factor, ticks)
@@ -94,15 +100,21 @@ class PairDistances:
 
 def measure(rows: F32, workspace: Workspace, compute: gemm.Compute) -> PairDistances:
     """The distances of a cluster; they live in `workspace` until the next cluster is measured."""
+    if len(rows) > workspace.table_rows:
+        empty = np.empty((0, 0), np.int64)
+        return PairDistances(rows=rows, squared_norms=_square_norms(rows), table=empty, compute=compute)
     wide = workspace.wide(rows)
     squared_norms = np.vecdot(wide, wide)
-    table = np.empty((0, 0), np.int64)
-    if len(rows) <= workspace.table_rows:
-        product = workspace.table(len(rows))
-        compute.product(wide, wide.T, product)
-        table = product.view(np.int64)
-        round_table(product, rows, squared_norms, error_factor(rows.shape[1], compute), table)
-    return PairDistances(rows=rows, wide=wide, squared_norms=squared_norms, table=table, compute=compute)
+    product = workspace.table(len(rows))
+    compute.product(wide, wide.T, product)
+    table = product.view(np.int64)
+    round_table(product, rows, squared_norms, error_factor(rows.shape[1], compute), table)
+    return PairDistances(rows=rows, squared_norms=squared_norms, table=table, compute=compute)
+
+
+def _square_norms(rows: F32) -> F64:
+    parts = (rows[first : first + STRIP_COLUMNS].astype(np.float64) for first in range(0, len(rows), STRIP_COLUMNS))
+    return np.concatenate([np.vecdot(part, part) for part in parts])
 
 
 def error_factor(dim: int, compute: gemm.Compute) -> float:
@@ -112,6 +124,15 @@ def error_factor(dim: int, compute: gemm.Compute) -> float:
     the roundings of the root and of the few sums around it.
     """
     return (2.5 * dim + 64) * numerics.U64 if compute.certify else 0.0
+
+
+@compiled
+def measure_row(rows: F32, position: int) -> I64:
+    """Canonical distances of one row to all: (n,)."""
+    ticks = np.empty(len(rows), np.int64)
+    for other in range(len(rows)):
+        ticks[other] = numerics.distance_ticks(rows, position, rows, other)
+    return ticks
 
 
 @compiled

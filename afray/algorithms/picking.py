@@ -13,7 +13,7 @@ from afray.algorithms import numerics
 from afray.algorithms.cluster import Cluster
 from afray.algorithms.jit import compiled
 from afray.algorithms.opponents import Opponents, list_all, list_candidates
-from afray.algorithms.scoring import listed_score
+from afray.algorithms.scoring import listed_score, score_of_all
 from afray.algorithms.sorted_lists import FAR, insert
 
 F64 = NDArray[np.float64]
@@ -22,14 +22,17 @@ Mask = NDArray[np.bool_]
 
 
 @compiled
-def pick_all(cluster: Cluster, kept: Mask, intra: F64, plain: F64, budget: int, penalties: F64) -> tuple[I64, F64, I64]:
+def pick_all(
+    cluster: Cluster, kept: Mask, intra: F64, plain: F64, budget: int, penalties: F64, longest: int
+) -> tuple[I64, F64, I64]:
     """Positions of core and picks, their scores (NaN for the core) and opponents (-1): each (budget,).
 
     `plain` are the scores without penalties. At most budget - 2 opponents carry a penalty when the last pick is made,
-    so among a row's budget - 1 nearest opponents one is free of it: longer lists are never needed.
+    so among a row's budget - 1 nearest opponents one is free of it: longer lists are never needed. Lists of many picks
+    end at `longest` all the same, for memory; where that is too short, all opponents are measured for a moment.
     """
     count, centres = len(kept), len(cluster.centres)
-    width = min(budget - 1, centres - 1)
+    width = min(budget - 1, centres - 1, longest)
     opponents = Opponents(
         np.empty((count, width), np.int64), np.empty((count, width), np.int32), np.full(count, -1, np.int64)
     )
@@ -92,6 +95,9 @@ def lowest(
         if others < np.inf and comes_first(min(score, others), row, best_score, best):
             list_all(cluster, row, opponents)
             score, centre, others = listed_score(opponents, row, intra[row], facing, penalties)
+            if others < np.inf and comes_first(min(score, others), row, best_score, best):
+                score, centre = score_of_all(cluster, row, intra[row], facing, penalties)
+                others = np.inf
         bounds[row] = min(score, others)
         if others == np.inf and comes_first(score, row, best_score, best):
             best, best_score, best_centre = row, score, centre

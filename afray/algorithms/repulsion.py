@@ -31,7 +31,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 TILE = 1024
-"""Centres per tile: its product with 10,000 centres takes 80 MB."""
+"""Centres per tile, at most: its product with 10,000 centres takes 80 MB."""
 SUM_TICKS = float(1 << 40)
 """R is a sum of integers, multiples of 2**-40; W <= 1, so 2**22 centres fit into an int64."""
 ROW_BITS = 26
@@ -48,9 +48,10 @@ class Push:
 
 def push(shards: Shards, units: F32, temperature: float, compute: Compute) -> Push:
     """Repulsion between all centres; units (K, D) on the grid. Tiles go to the workers, a single one stays here."""
-    tiles = range(0, len(units), TILE)
+    size = min(TILE, compute.rows_within(0.5, 8 * len(units)))
+    tiles = [slice(first, first + size) for first in range(0, len(units), size)]
     if len(tiles) == 1:
-        return _push_tile(shards, 0, units, temperature, compute)
+        return _push_tile(shards, tiles[0], units, temperature, compute)
     parts: list[Push] = shards.each(_push_tile, tiles, units, temperature, compute)
     return Push(
         totals=np.concatenate([part.totals for part in parts]),
@@ -58,13 +59,13 @@ def push(shards: Shards, units: F32, temperature: float, compute: Compute) -> Pu
     )
 
 
-def _push_tile(_: RowSource, first: int, units: F32, temperature: float, compute: Compute) -> Push:
+def _push_tile(_: RowSource, part: slice, units: F32, temperature: float, compute: Compute) -> Push:
     exact = units.astype(np.float64)
-    tile = exact[first : first + TILE]
+    tile = exact[part]
     affinity = np.empty((len(tile), len(exact)))
     compute.product(tile, exact.T, affinity)
     totals, scales = np.empty(len(tile)), np.empty(len(tile))
-    _weigh(affinity, first, temperature, totals, scales)
+    _weigh(affinity, part.start, temperature, totals, scales)
     vectors = np.empty_like(tile)
     compute.product(affinity, exact, vectors)
     return Push(totals=totals, vectors=vectors * scales[:, None])

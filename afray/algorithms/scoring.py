@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from afray.algorithms import numerics
+from afray.algorithms.cluster import Cluster
 from afray.algorithms.jit import compiled
 from afray.algorithms.opponents import Opponents
 from afray.algorithms.sorted_lists import FAR
@@ -73,3 +75,26 @@ def listed_score(opponents: Opponents, row: int, intra: float, facing: I64, pena
             break
     others = boundary_score(np.float64(opponents.floor[row]), intra, 1.0)
     return best_score, best, np.inf if is_proven or best_score < others else others
+
+
+@compiled
+def score_of_all(cluster: Cluster, row: int, intra: float, facing: I64, penalties: F64) -> tuple[float, int]:
+    """Lowest score of a row over all its opponents, none remembered, and the opponent that attains it.
+
+    As if they were listed: only those up to the nearest one without a penalty (by distance, then number) count.
+    """
+    centres = len(cluster.centres)
+    ticks = np.full(centres, FAR)
+    last_ticks, last = FAR, centres
+    for centre in range(centres):
+        if centre != cluster.own:
+            ticks[centre] = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
+            if facing[centre] == 0 and ticks[centre] < last_ticks:
+                last_ticks, last = ticks[centre], centre
+    best, best_score = -1, np.inf
+    for centre in range(centres):
+        if ticks[centre] < last_ticks or (ticks[centre] == last_ticks and centre <= last and centre != cluster.own):
+            score = boundary_score(np.float64(ticks[centre]), intra, penalties[facing[centre]])
+            if score < best_score:
+                best, best_score = centre, score
+    return best_score, best

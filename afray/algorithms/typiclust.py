@@ -82,8 +82,9 @@ def most_typical(source: RowSource, cluster: Cluster, compute: Compute) -> I64:
 def _bound_sums(features: F32, neighbours: int, compute: Compute) -> tuple[F64, F64]:
     """Lower and upper bounds of each row's sum: a sorted list of distances moves by no more than its entries do."""
     lower, upper = np.empty(len(features)), np.empty(len(features))
-    for first in range(0, len(features), compute.block):
-        block = slice(first, first + compute.block)
+    size = min(compute.block, compute.rows_within(0.25, 4 * len(features)))
+    for first in range(0, len(features), size):
+        block = slice(first, first + size)
         near = closeness(features[block], features, compute)
         np.fill_diagonal(near.values[:, first:], -np.inf)
         squares = -2.0 * np.partition(near.values, -neighbours, axis=1)[:, -neighbours:].astype(np.float64)

@@ -130,7 +130,7 @@ def run_finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledS
 
 
 def _rows(prepared: PreparedPool, labelled: LabelledSet) -> LabelledRows:
-    return LabelledRows(vectors=prepared.features.take(labelled.rows), labels=labelled.labels)
+    return LabelledRows(vectors=prepared.shards.take(labelled.rows), labels=labelled.labels)
 
 
 def _figures(comparison: RandomComparison, labels: int, test_rows: int, seeds: tuple[int, ...]) -> LinearProbe:

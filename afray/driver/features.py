@@ -37,7 +37,7 @@ class PreparedPool:
 
     @cached_property
     def features(self) -> FeatureFile:
-        """The rows as one memory-mapped file; nothing is written before a row is asked for."""
+        """The rows as one memory-mapped file per node; workers write and map it, shard by shard as they need them."""
         content = f"{self.pool.encoder.fingerprint} {self.normalizer.digest}"
         return FeatureFile(
             path=str(Path(self._workspace.scratch) / content_digest(content.encode())[:16]),

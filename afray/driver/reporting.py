@@ -67,7 +67,7 @@ def collect(
         selection=outcome.selection,
         names=outcome.names,
         tables=outcome.tables,
-        map_sample=MapSample(rows=rows, vectors=prepared.features.take(rows)),
+        map_sample=MapSample(rows=rows, vectors=prepared.shards.take(rows)),
         evaluation=evaluation,
         environment=describe_environment(certificate),
         stages=tuple(

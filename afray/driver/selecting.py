@@ -21,6 +21,7 @@ from afray.driver.progress import Bar
 from afray.driver.stored_selection import load_selection, store_selection
 from afray.driver.workspace import Workspace
 from afray.errors import SpecError
+from afray.runtime import probing
 from afray.storage.commits import committed
 from afray.storage.ownership import SELECTION
 
@@ -47,11 +48,15 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, given: bytes
     spec = workspace.job.spec.selection
     budget = count_budget(spec.budget, prepared.pool.rows.unique)
     options = make_options(spec, prepared.pool, budget, given)
+    rows, shards, centres = prepared.pool.rows.unique, prepared.shards, options.core_size or budget
+    fitting = shards.fit(centres)
+    is_large = probing.is_worth_it(rows, centres, shards.dim)
     return methods.select(
         spec.method,
-        prepared.shards,
+        shards,
         budget,
         options,
+        shards.choose_products(fitting) if is_large else fitting,
         progress=lambda step, done, total: bar.update(done, total, step),
     )
 

@@ -18,14 +18,16 @@ _OWN_COLUMNS = ("offset", "length", "row_group", "row")
 def sorted_rows(catalogue: Catalogue, source: Store) -> pa.Table:
     """All rows in the order of ids: whole numbers by value, text by UTF-8 bytes. At least one table has rows.
 
-    Raises PoolError if files disagree on the type of ids or the length of vectors, or if an id is repeated.
+    Raises PoolError if files disagree on the type of ids, or the length or precision of vectors, or repeat an id.
     """
     tables = [table for table in catalogue.rows if len(table)]
     places = Places(catalogue.files, source)
     _require_one_id_type(tables, places)
-    rows = pa.concat_tables(tables).combine_chunks()
+    # A scan that an older version left has no column `bits`.
+    rows = pa.concat_tables(tables, promote_options="default").combine_chunks()
     rows = rows.take(pc.sort_indices(rows["id"]))
     _require_unique_ids(rows, places)
+    _require_one_precision(rows, places)
     return _with_one_dimension(rows, places)
 
 
@@ -104,6 +106,19 @@ def _require_unique_ids(rows: pa.Table, places: Places) -> None:
         f"({count} repeats in all). Every row needs its own id; a webdataset's is the path up to the first dot of the "
         "member's name, with one image each"
     )
+
+
+def _require_one_precision(rows: pa.Table, places: Places) -> None:
+    if "bits" not in rows.schema.names:
+        return
+    bits = rows["bits"].combine_chunks()
+    found = pc.unique(bits.drop_null()).to_pylist()
+    if len(found) > 1:
+        examples = [f"float{size} in {places.name(rows, pc.index(bits, size).as_py())}" for size in found[:2]]
+        raise PoolError(
+            f"vectors differ in precision: {'; '.join(examples)}. Rows rounded differently have distances that mean "
+            "nothing: store the output of one model as float32 in all files"
+        )
 
 
 def _with_one_dimension(rows: pa.Table, places: Places) -> pa.Table:

@@ -59,13 +59,15 @@ def scan_images(source: Store, file: StoredFile, *, limit: int | None = None) ->
 
 
 def scan_vectors(source: Store, file: StoredFile, *, limit: int | None = None) -> Scan:
-    """List the rows of an `embeddings` pool's file: id, row_group, row; and the dimension of its vectors."""
+    """List the rows of an `embeddings` pool's file: id, row_group, row; dimension of its vectors, bits per number."""
     with opened(source, file) as parquet:
         place = source.address(file.key)
         _require_columns(place, parquet.schema_arrow, "id", "embedding")
         dimension = vector_dimension(place, parquet)
+        bits = parquet.schema_arrow.field("embedding").type.value_type.bit_width
         rows = _read_ids(place, parquet, limit)
-    return Scan(rows.append_column("dimension", pa.array([dimension] * len(rows), pa.int32())), Ignored())
+    rows = rows.append_column("dimension", pa.array([dimension] * len(rows), pa.int32()))
+    return Scan(rows.append_column("bits", pa.array(np.full(len(rows), bits, np.int8))), Ignored())
 
 
 def image_column(place: str, schema: pa.Schema) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,17 @@ import ray
 from ray.exceptions import ObjectLostError
 from threadpoolctl import threadpool_limits
 
-from afray.algorithms.clusters import Outcome
+from afray.algorithms.clusters import Outcome, Setting
+from afray.algorithms.gemm import Compute
 from afray.algorithms.shards import F32, I64, Shard
+from afray.runtime import probing, room
 from afray.runtime.counting import count_clusters
 from afray.runtime.crew import Crew, Task
 from afray.runtime.features import FeatureFile
+from afray.runtime.probing import Choice
 from afray.runtime.worker import WorkerContext
+
+log = logging.getLogger(__name__)
 
 INLINE_BYTES = 64 * 2**10
 """Larger arguments are put into the object store once instead of travelling with every task."""
@@ -53,7 +60,41 @@ class RayShards:
         return self._features.dim
 
     def take(self, rows: I64) -> F32:
-        return self._features.take(rows)
+        """Read by the workers: a driver that mapped the rows itself would hold, and prepare, the whole pool."""
+        parts = np.searchsorted([start for start, _ in self._ranges], rows, side="right") - 1
+        wanted = [np.flatnonzero(parts == part) for part in np.unique(parts)]
+        tasks = [
+            Task(name=f"rows of part {number}", function=_run_take, args=(self._source, _send(rows[places])))
+            for number, places in enumerate(wanted)
+        ]
+        taken = np.empty((len(rows), self.dim), np.float32)
+        for places, found in zip(wanted, self._crew.run(tasks), strict=True):
+            taken[places] = found
+        return taken
+
+    def fit(self, centres: int) -> Compute:
+        """Blocks that fit into the memory of the workers' machines. Raises Retryable where none do."""
+        tasks = [Task(name="a look at memory", function=_run_room) for _ in range(len(self._crew))]
+        found: dict[str, int] = dict(self._crew.run(tasks))
+        per_machine = -(-len(self._crew) // len(found))
+        return room.fit(min(found.values()), per_machine, centres, self.dim)
+
+    def choose_products(self, compute: Compute) -> Compute:
+        """Let every worker try which matrix product is fastest on its machine; the answer leaves that to them.
+
+        One line of the log says what they chose; a warning, that one of them could not tell.
+        """
+        probing.complain_of_forced_kernels(os.environ)
+        tasks = [
+            Task(name="trial of matrix products", function=_run_probe, args=(self._source, *edges))
+            for edges in self._ranges
+        ]
+        choices: list[Choice] = self._crew.run(tasks)
+        for warning in sorted({choice.warning for choice in choices} - {""})[:1]:
+            log.warning("%s", warning)
+        names = sorted({choice.name for choice in choices})
+        log.info("matrix products: %s; thousand rows a second: %s", ", ".join(names), dict(choices[0].rates))
+        return replace(compute, adapts=True)
 
     def map(self, step: Callable[..., Any], *args: Any) -> list[Any]:
         return self._crew.run(self._map_tasks(step, args))
@@ -139,15 +180,50 @@ def _open(context: WorkerContext, source: list[Any]) -> FeatureFile:
     return features
 
 
+def _choose(context: WorkerContext, features: FeatureFile, start: int) -> Choice:
+    """What this worker computes with, tried once on rows from `start` on."""
+
+    def choose() -> Choice:
+        stop = min(start + probing.ROWS + probing.CENTRES, int(features.starts[-1]))
+        products = probing.products_here(has_gpu=bool(ray.get_gpu_ids()))
+        return probing.probe(features.rows(min(start, stop - 1), stop), products)
+
+    choice: Choice = context.once(Choice, choose)
+    return choice
+
+
+def _adapt(context: WorkerContext, features: FeatureFile, argument: Any) -> Any:
+    if isinstance(argument, Setting):
+        return replace(argument, compute=_adapt(context, features, argument.compute))
+    if isinstance(argument, Compute) and argument.adapts:
+        own = _choose(context, features, 0).compute
+        return replace(own, certify=argument.certify, memory=argument.memory)
+    return argument
+
+
+def _run_probe(context: WorkerContext, source: list[Any], start: int, _stop: int) -> Choice:
+    with threadpool_limits(context.threads):
+        return _choose(context, _open(context, source), start)
+
+
 def _run_map(
     context: WorkerContext, source: list[Any], step: Callable[..., Any], start: int, stop: int, *args: Any
 ) -> Any:
-    shard = Shard(start, _open(context, source).rows(start, stop))
+    features = _open(context, source)
     with threadpool_limits(context.threads):
-        return step(shard, *map(_receive, args))
+        received = [_adapt(context, features, _receive(argument)) for argument in args]
+        return step(Shard(start, features.rows(start, stop)), *received)
+
+
+def _run_room(_: WorkerContext) -> tuple[str, int]:
+    return ray.get_runtime_context().get_node_id(), room.available_bytes()
+
+
+def _run_take(context: WorkerContext, source: list[Any], rows: Any) -> F32:
+    return _open(context, source).take(_receive(rows))
 
 
 def _run_each(context: WorkerContext, source: list[Any], step: Callable[..., Any], task: Any, *args: Any) -> Any:
     features = _open(context, source)
     with threadpool_limits(context.threads):
-        return step(features, task, *map(_receive, args))
+        return step(features, task, *(_adapt(context, features, _receive(argument)) for argument in args))

@@ -32,7 +32,9 @@ WAYS = {
         shards=2, threads=2, compute=Compute(block=13), tuning=Tuning(lists=2)
     ),
     "seven shards, another matrix library, blocks of 97": Way(shards=7, compute=Compute(gemm="torch", block=97)),
-    "most clusters too large for a table": Way(shards=3, tuning=Tuning(table_rows=12, lists=3)),
+    "most clusters too large for a table, one opponent remembered": Way(
+        shards=3, tuning=Tuning(table_rows=12, lists=3, opponents=1)
+    ),
 }
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -20,23 +23,72 @@ def benchmark(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return importlib.import_module(request.param)
 
 
-@pytest.mark.parametrize("benchmark", ["activeft"], indirect=True)
-@pytest.mark.parametrize(
-    ("chosen", "numbers"),
-    [(["--only", "bits"], ["12"]), ([], ["9", "12", "that and exact winners and weights", "14", "12"])],
-)
-def test_the_benchmark_of_activeft_runs_all_sections_or_the_chosen_ones(
-    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: list[str], numbers: list[str]
+@pytest.mark.parametrize("benchmark", ["bars.__main__"], indirect=True)
+def test_every_section_of_the_core_s_bars_runs_and_writes_its_bars(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name, value in {"ROWS": 300, "CENTRES": 5, "TIMED_STEPS": 1, "COMPARED_STEPS": 2}.items():
-        monkeypatch.setattr(benchmark, name, value)
-    monkeypatch.setattr("sys.argv", ["activeft", "--json", str(tmp_path / "bars.json"), *chosen])
+    pools, exactness = importlib.import_module("bars.pools"), importlib.import_module("bars.exactness")
+    for module, name, value in [
+        (pools, "MEDIUM", pools.Sizes(rows=300, cores=5, labels=50)),
+        (pools, "LARGE", pools.Sizes(rows=400, cores=5, labels=50)),
+        (exactness, "GOLDEN", [{"budget": 20, "released": "", "paper": ""}]),
+        (exactness, "POOLS_PER_KIND", 1),
+        (exactness, "TRANSCRIBED_LABELS", 20),
+        (exactness, "COMPARED_STEPS", 2),
+    ]:
+        monkeypatch.setattr(module, name, value)
+    sections = set(benchmark.SECTIONS) - {"memory", "workers"}  # these start processes of their own
+    monkeypatch.setattr("sys.argv", ["bars", "--json", str(tmp_path / "bars.json"), "--only", *sorted(sections)])
 
     benchmark.main()
 
-    bars = json.loads((tmp_path / "bars.json").read_text())
-    assert [bar["bar"].partition(":")[0] for bar in bars] == numbers
-    assert all(bar["holds"] for bar in bars if "theta" in bar["bar"])
+    bars = {bar.pop("bar"): bar for bar in json.loads((tmp_path / "bars.json").read_text())}
+    assert {name.split()[0] for name in bars} == {"1", "3", "4", "5", "6", "7", "9", "12", "14", "16"}
+    assert all(set(bar) == {"value", "target", "holds", "spread"} for bar in bars.values())
+    exact = [bar["holds"] for name, bar in bars.items() if "ways" in name or "transcription" in name]
+    assert exact == [True] * 4
+
+
+@pytest.mark.parametrize("benchmark", ["gpu"], indirect=True)
+def test_the_benchmark_of_gpus_finds_equal_ids_on_the_cpu_that_stands_in_for_one(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = tmp_path / "bars.json"
+    monkeypatch.setattr(
+        "sys.argv", ["gpu", "--device", "cpu", "--rows", "900", "--block", "256", "--json", str(report)]
+    )
+    assert benchmark.main() == 0
+    assert [bar["holds"] for bar in json.loads(report.read_text())] == [True] * 3
+
+
+@pytest.mark.parametrize("benchmark", ["harness"], indirect=True)
+@pytest.mark.parametrize(
+    ("timing", "holds"),
+    [
+        ({"spread": 0.1}, True),
+        ({"spread": 0.4}, None),
+        ({"spread": 0.1, "others": 0.9}, None),
+    ],
+)
+def test_a_machine_that_is_not_quiet_judges_nothing(
+    benchmark: ModuleType, tmp_path: Path, timing: dict[str, float], holds: bool | None
+) -> None:
+    measured = benchmark.Timing(wall=1.0, cpu=1.0, **timing)
+    bar = benchmark.judged(benchmark.at_most("6  ratio", 4.0, 5.0), measured)
+    assert (bar.holds, bool(bar.doubt)) == (holds, holds is None)
+    assert benchmark.conclude("", [bar], tmp_path / "bars.json") == 0
+    assert benchmark.conclude("", [benchmark.at_most("6  ratio", 6.0, 5.0)], None) == 1
+
+
+@pytest.mark.parametrize("benchmark", ["harness"], indirect=True)
+def test_work_of_other_processes_is_seen(benchmark: ModuleType) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        timing = benchmark.measure({"sleep": lambda: time.sleep(0.2)}, repeats=3)["sleep"]
+    finally:
+        other.kill()
+        other.wait()
+    assert timing.others > 0.3 or not Path("/proc/stat").exists()
 
 
 @pytest.mark.parametrize("benchmark", ["embed_pool"], indirect=True)

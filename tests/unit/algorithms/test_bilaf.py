@@ -64,7 +64,7 @@ def test_opponents_that_float32_cannot_tell_apart_are_told_apart(seed: int) -> N
 def test_released_mode_selects_what_the_released_code_selects_or_fails_where_it_fails(kind: str) -> None:
     for seed in range(25):
         pool = synthetic.small_pool(kind, seed)
-        for way in (PLAIN, WAYS["most clusters too large for a table"]):
+        for way in (PLAIN, WAYS["most clusters too large for a table, one opponent remembered"]):
             try:
                 expected = oracle.bilaf_released(pool.features, pool.core_rows, pool.budget)
             except oracle.ReleasedCodeCrashes:
@@ -322,5 +322,5 @@ def test_any_pool_gets_its_budget_of_distinct_rows_around_its_cores_in_every_way
     assert len(chosen.rows) == budget
     assert len(set(chosen.rows.tolist())) == budget
     assert set(cores) <= set(chosen.rows)
-    other = Way(shards=3, compute=Compute(block=5, gemm="torch"), tuning=Tuning(lists=2, table_rows=11))
+    other = Way(shards=3, compute=Compute(block=5, gemm="torch"), tuning=Tuning(lists=2, table_rows=11, opponents=2))
     assert selections.select(features, cores, budget, options, other).rows.tolist() == chosen.rows.tolist()

@@ -83,3 +83,15 @@ def test_bilaf_keeps_all_its_cores_and_adds_boundary_rows() -> None:
     expected = methods.core_rows(LocalShards(pool.features), 6, options, Compute(), lambda *_: None)
     assert len(np.unique(selection.rows)) == 30
     np.testing.assert_array_equal(np.sort(selection.rows[selection.is_core]), expected)
+
+
+def test_blocks_that_shrink_to_fit_little_memory_change_no_method_s_rows() -> None:
+    pool = synthetic.small_pool("half_copies", 4)
+    for method in get_args(methods.Method):
+        options = SelectionOptions(activeft=ActiveFTOptions(steps=5), core_size=min(6, pool.budget))
+        plenty, little = (
+            methods.select(method, LocalShards(pool.features), pool.budget, options, Compute(memory=memory))
+            for memory in (2**30, 2000)
+        )
+        np.testing.assert_array_equal(little.rows, plenty.rows, err_msg=method)
+        np.testing.assert_array_equal(little.score, plenty.score, err_msg=method)

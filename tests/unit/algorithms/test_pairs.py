@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from helpers import synthetic
@@ -87,12 +89,31 @@ def test_few_pairs_of_a_plain_cluster_need_a_second_measurement() -> None:
     assert (ticks == pairs.UNDECIDED).mean() < 0.1
 
 
-def test_strips_cover_every_pair_once() -> None:
+def test_strips_cover_every_pair_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = rows_of("mixture", 30)
     giant = measured(rows, Compute(), table_rows=0)
+    monkeypatch.setattr(pairs, "STRIP_COLUMNS", 9)
     some, others = np.arange(3, 30), np.arange(0, 20)
-    blocks = list(giant.strips(some, others, pairs=64))
-    assert len(blocks) > 3
-    whole = np.concatenate([ticks for _, ticks in blocks])
-    np.testing.assert_array_equal(whole, canonical(rows)[3:, :20])
-    assert [rows[part].shape[0] for part, _ in blocks] == [len(ticks) for _, ticks in blocks]
+    found, seen = np.zeros((27, 20), np.int64), np.zeros((27, 20), np.int64)
+    blocks = list(giant.strips(some, others, pairs=36))
+    for down, across, ticks in blocks:
+        found[down, across] = ticks
+        seen[down, across] += 1
+    np.testing.assert_array_equal(found, canonical(rows)[3:, :20])
+    assert (seen == 1).all()
+    assert len(blocks) > 9
+
+
+def test_a_giant_cluster_is_never_held_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "STRIP_COLUMNS", 50)
+    rows = synthetic.make(20_000, 3, dim=64)
+    tracemalloc.start()
+    try:
+        giant = pairs.measure(rows, pairs.Workspace(len(rows), 64, table_rows=100), Compute())
+        giant.of_row(7)
+        for _ in giant.strips(np.arange(200), np.arange(len(rows)), pairs=10_000):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < rows.nbytes / 4

@@ -306,3 +306,25 @@ def test_files_with_vectors_of_two_lengths_are_refused(source: Store, output: St
 
     with pytest.raises(PoolError, match=r"vectors differ in length: 3 in .*a\.parquet.*; 4 in .*b\.parquet"):
         build(source, output, "embeddings")
+
+
+def test_files_with_vectors_of_two_precisions_are_refused(source: Store, output: Store) -> None:
+    for name, kind in (("a", pa.float32()), ("b", pa.float64())):
+        columns = {"id": [name], "embedding": pa.array([[0.5, 0.25]], pa.list_(kind))}
+        write_objects(source, {f"{name}.parquet": parquet_bytes(columns)})
+
+    with pytest.raises(
+        PoolError,
+        match=r"precision: float32 in .*a\.parquet.*row 0; float64 in .*b\.parquet.*row 0.*store .* as float32",
+    ):
+        build(source, output, "embeddings")
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_a_pool_of_one_precision_is_taken_whichever_it_is(source: Store, output: Store, kind: pa.DataType) -> None:
+    for name in ("a", "b"):
+        numbers = pa.array(np.array([0.5, 0.25], np.float16)).cast(kind)
+        columns = {"id": [name], "embedding": pa.FixedSizeListArray.from_arrays(numbers, 2)}
+        write_objects(source, {f"{name}.parquet": parquet_bytes(columns)})
+
+    assert ids(build(source, output, "embeddings")) == ["a", "b"]
