@@ -16,6 +16,13 @@ STARTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None at hand, whatever other tests of this process have left, and theirs is not ended."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+
+
 @pytest.mark.parametrize("address", ["", "auto"])
 @pytest.mark.parametrize("start", STARTS)
 def test_a_ray_that_does_not_start_in_time_is_worth_another_run(
