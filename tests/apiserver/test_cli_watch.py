@@ -127,6 +127,15 @@ def test_a_deleted_job_ends_the_watch(afray: Afray, kubectl: Kubectl, namespace:
         assert watching.end() == (66, "")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Heard by what a test starts: programs in the background of a script ignore it, and all that they start does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_leaves_the_job_alone(afray: Afray, kubectl: Kubectl, namespace: str) -> None:
     with afray.running("watch", "welds") as watching:
         watching.await_line("not yet seen")
