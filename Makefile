@@ -26,7 +26,7 @@ test-api-server: $(STAMP)
 	@mkdir -p build
 	$(BIN)/pytest tests/apiserver > build/test-api-server.log 2>&1; status=$$?; cat build/test-api-server.log; exit $$status
 
-bench: $(STAMP)  ## every bar of the selection core beside its target, as a table and in build/bench.json (8 minutes)
+bench: $(STAMP)  ## every bar of the selection core beside its target, as a table and in build/bench.json (about 10 minutes)
 	env PYTHONPATH=benchmarks $(BENCH) -m bars --json build/bench.json
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write

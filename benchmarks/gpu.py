@@ -17,10 +17,12 @@ from typing import Any
 
 import harness
 import numpy as np
+from bars import pools
+from bars.pools import Pool, Sizes
 from harness import Bar
-from helpers import selections, synthetic
+from helpers import selections
 from helpers.selections import Way
-from helpers.synthetic import F32, I64
+from helpers.synthetic import F32
 
 from afray.algorithms import activeft, precisions
 from afray.algorithms.activeft import ActiveFTOptions
@@ -39,12 +41,11 @@ COARSE = [name for name in PRECISIONS if name != FLOAT32.name]
 
 def main() -> int:
     options = _arguments()
-    features, cores = _pool(options.rows)
+    pool = _pool(options.rows)
     computes = {name: Compute(proposals=name, device=options.device, block=options.block) for name in COARSE}
-    bars = [_compare_errors(features, computes), _compare_ids(features, cores, computes)]
-    bars.append(_compare_thetas(features, len(cores), computes))
+    bars = [_compare_errors(pool.features, computes), _compare_ids(pool, computes), _compare_thetas(pool, computes)]
     for name, compute in computes.items():
-        _show_rates(name, features, features[cores], compute)
+        _show_rates(name, pool.features, pool.features[pool.cores], compute)
     return harness.conclude(f"{_card(options.device)}; {options.rows:,} rows", bars, options.json)
 
 
@@ -63,12 +64,10 @@ def _card(device: str) -> str:
     return torch.cuda.get_device_name(device) if device != "cpu" else harness.machine()
 
 
-def _pool(rows: int) -> tuple[F32, I64]:
-    """The benchmark pool with a fifth of exact copies."""
-    features = synthetic.make(rows, max(2, rows // ROWS_PER_CORE))
-    rng = np.random.default_rng(1)
-    features[rng.permutation(rows)[: rows // 5]] = features[rng.integers(rows, size=rows // 5)]
-    return features, np.sort(rng.choice(rows, max(2, rows // ROWS_PER_CORE), replace=False))
+def _pool(rows: int) -> Pool:
+    """The benchmark pool in that size, a fifth of it exact copies."""
+    cores = max(2, rows // ROWS_PER_CORE)
+    return pools.with_copies(pools.make(Sizes(rows=rows, cores=cores, labels=LABELS_PER_CORE * cores)))
 
 
 def _compare_errors(features: F32, computes: dict[str, Compute]) -> Bar:
@@ -86,18 +85,17 @@ def _compare_errors(features: F32, computes: dict[str, Compute]) -> Bar:
     return harness.all_equal("precisions whose errors stay within their bound", within, len(computes))
 
 
-def _compare_ids(features: F32, cores: I64, computes: dict[str, Compute]) -> Bar:
-    labels = LABELS_PER_CORE * len(cores)
-    expected = selections.digest(selections.select(features, cores, labels).rows)
+def _compare_ids(pool: Pool, computes: dict[str, Compute]) -> Bar:
+    expected = selections.digest(pool.select())
     ways = [Way(shards=3, compute=compute) for compute in computes.values()]
-    equal = [selections.digest(selections.select(features, cores, labels, way=way).rows) == expected for way in ways]
+    equal = [selections.digest(pool.select(way=way)) == expected for way in ways]
     return harness.all_equal("ids equal to the CPU's, a fifth copies", sum(equal), len(equal))
 
 
-def _compare_thetas(features: F32, size: int, computes: dict[str, Compute]) -> Bar:
+def _compare_thetas(pool: Pool, computes: dict[str, Compute]) -> Bar:
     def theta(compute: Compute) -> bytes:
         plan = ActiveFTOptions(steps=STEPS)
-        return activeft.optimise(LocalShards(features), size, plan, compute).theta.tobytes()
+        return activeft.optimise(LocalShards(pool.features), len(pool.cores), plan, compute).theta.tobytes()
 
     expected = theta(Compute())
     equal = [theta(compute) == expected for compute in computes.values()]

@@ -86,8 +86,8 @@ class RayShards:
         """
         probing.complain_of_forced_kernels(os.environ)
         tasks = [
-            Task(name="trial of matrix products", function=_run_probe, args=(self._source, *edges))
-            for edges in self._ranges
+            Task(name="trial of matrix products", function=_run_probe, args=(self._source, start))
+            for start, _ in self._ranges
         ]
         choices: list[Choice] = self._crew.run(tasks)
         for warning in sorted({choice.warning for choice in choices} - {""})[:1]:
@@ -201,7 +201,7 @@ def _adapt(context: WorkerContext, features: FeatureFile, argument: Any) -> Any:
     return argument
 
 
-def _run_probe(context: WorkerContext, source: list[Any], start: int, _stop: int) -> Choice:
+def _run_probe(context: WorkerContext, source: list[Any], start: int) -> Choice:
     with threadpool_limits(context.threads):
         return _choose(context, _open(context, source), start)
 
