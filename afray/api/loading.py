@@ -2,7 +2,8 @@
 
 text -> YAML with unique keys -> is it a SelectionJob at all -> fields (pydantic) -> rules between fields
 
-Rules are asked twice, of the locations as they are written and as they resolve: `ev` and `/data/ev` may be one folder.
+Where paths are allowed, rules are asked twice, of the locations as they are written and as they resolve: `ev` and
+`/data/ev` may be one folder.
 """
 
 from __future__ import annotations
@@ -94,8 +95,10 @@ def _checked(content: object, source: str, target: Target | None, line: Callable
 
 def _violations(job: SelectionJob, target: Target) -> tuple[Problem, ...]:
     """Broken rules; those that show only once relative paths start at the working directory come second."""
-    # What a run asks is enough then: that a cluster takes no paths was said of the paths as written.
-    return rules.violations(job, target) or rules.violations(resolve_uris(job, Path()), Target.run)
+    found = rules.violations(job, target)
+    if found or target is Target.cluster:  # which takes no paths: every location stands as it resolves
+        return found
+    return rules.violations(resolve_uris(job, Path()), target)
 
 
 def _identity_problems(content: object) -> tuple[Problem, ...]:
