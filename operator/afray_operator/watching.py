@@ -64,9 +64,13 @@ class Watches:
     async def resync(self) -> None:
         """List every kind, drop what is gone, and queue every job. Raises OutdatedWatches."""
         await self._look_around()
-        for kind in WATCHED:
-            listing = await self._listed(kind) if self.around.may_list(kind) else NOTHING
-            for key in self.cache.replace(kind, listing):
+        keys: set[JobKey] = set()
+        try:
+            for kind in WATCHED:
+                listing = await self._listed(kind) if self.around.may_list(kind) else NOTHING
+                keys |= self.cache.replace(kind, listing)
+        finally:  # once for all kinds, of which a job has several; what a failed listing leaves is told all the same
+            for key in keys:
                 self.queue.add(key)
         self.resynced_at = time.time()
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from afray_operator.api import Listing
 from afray_operator.cache import Cache, JobKey
-from afray_operator.kinds import POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WATCHED, WORKLOAD, Kind
+from afray_operator.kinds import CONFIG_MAP, POD, RAY_CLUSTER, RAY_JOB, SELECTION_JOB, WATCHED, WORKLOAD, Kind
 from afray_operator.kopf_watches import make_registry
 from afray_operator.observed import Offers
 from afray_operator.surroundings import OutdatedWatches
@@ -149,6 +149,36 @@ def test_a_resync_that_breaks_off_is_tried_again(error: Exception, caplog: pytes
         asyncio.run(resyncing(watches))
     assert watches.resynced_at > 0
     assert seen_jobs(watches) == set(BOTH)
+
+
+def test_a_resync_queues_each_job_once_and_after_everything_is_listed() -> None:
+    seen: list[tuple[JobKey, int]] = []
+
+    class Slow(SmallApi):
+        async def list(self, kind: Kind, namespace: str | None, selector: str | None = None) -> Listing:
+            await asyncio.sleep(0.01)  # a hand is free all the time
+            return await super().list(kind, namespace, selector)
+
+    async def working(watches: Watches) -> None:
+        async def take(key: JobKey) -> None:
+            seen.append((key, workloads(watches, key.namespace)))
+
+        hand = asyncio.create_task(watches.queue.work(take))
+        await watches.resync()
+        await asyncio.sleep(0.01)
+        hand.cancel()
+
+    asyncio.run(working(make_watches(Slow())))
+    assert sorted(seen) == [(JobKey(name, kube_objects.NAME), 1) for name in BOTH]
+
+
+def test_a_resync_that_breaks_off_still_queues_the_jobs_that_it_saw() -> None:
+    api = SmallApi()
+    watches = make_watches(api)
+    api.errors["list", CONFIG_MAP, ""] = TimeoutError()
+    with pytest.raises(TimeoutError):
+        resync(watches)
+    assert watches.queue.depth == len(BOTH)
 
 
 def test_a_watch_that_speaks_is_noted_and_its_job_is_queued() -> None:
