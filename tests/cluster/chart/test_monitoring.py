@@ -123,10 +123,10 @@ def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
     waits.await_condition("QuotaReserved", "False", "Queued")
     ground.await_held(runs, held)
     seen.ask_all("runs")
+    await_alert(server, "QueueWaitLong", waits)
+    await_alert(server, "QuarantineHigh", runs)  # of what its living workers read
     (worker,) = runs.pods("worker")
     remove_pod(cluster.kubectl, worker)
-    await_alert(server, "QueueWaitLong", waits)
-    await_alert(server, "QuarantineHigh", runs)
     await_alert(server, "JobStalled", runs)
     seen.ask_all("runs")
     seen.ask_all("waits")
