@@ -113,6 +113,8 @@ def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
 
     report = Fault(pattern=f"/{namespace}/runs/report.json", method="PUT")
     storage.inject(report)
+    # A rate needs counters that grew between two looks: the work of a moment would show none.
+    storage.inject(Fault(pattern=f"/{namespace}/pool/(0060|0110)", seconds=15))
     held = ground.hold_last_shard()
     runs = ground.start(enduring(ground.job("runs", queue_name=QUEUE)))
     runs.await_condition("QuotaReserved", "True", "Admitted")
@@ -125,6 +127,7 @@ def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
     seen.ask_all("runs")
     await_alert(server, "QueueWaitLong", waits)
     await_alert(server, "QuarantineHigh", runs)  # of what its living workers read
+    seen.ask_all("runs")
     (worker,) = runs.pods("worker")
     remove_pod(cluster.kubectl, worker)
     await_alert(server, "JobStalled", runs)
