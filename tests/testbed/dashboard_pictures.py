@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,11 @@ CELL_WIDTH, CELL_HEIGHT, GAP = 50, 30, 6
 COLOURS: Final = ("#3274d9", "#e0752d", "#299c46", "#a352cc", "#d44a3a", "#0a9fa8", "#b8860b", "#6d6d6d")
 MOST_ROWS: Final = 6
 """Of a table or a legend."""
+LETTER: Final = 6.2
+"""Width of a letter of small text."""
+ROOM_OF_NUMBER: Final = 90
+STEP_SECONDS: Final = 10
+"""Between two values of an answer over time."""
 
 Answer = Mapping[str, Any]
 Box = tuple[float, float, float, float]
@@ -81,7 +87,9 @@ def _bars(panel: Mapping[str, Any], found: Found, box: Box) -> Iterator[str]:
     largest = max((float(one["value"][1]) for one, _ in found), default=0) or 1
     for place, (one, legend) in enumerate(found[:MOST_ROWS]):
         value, y = float(one["value"][1]), top + place * 30
-        yield _text(left, y + 11, f"{_name(one, legend)}   {_number(value, _unit(panel))}", "s", width)
+        yield _text(left, y + 11, _name(one, legend), "s", width - ROOM_OF_NUMBER)
+        number = escape(_number(value, _unit(panel)))
+        yield f'<text x="{left + width}" y="{y + 11}" class="s" text-anchor="end">{number}</text>'
         yield f'<rect x="{left}" y="{y + 15}" width="{width * value / largest:.1f}" height="9" fill="{COLOURS[0]}"/>'
 
 
@@ -110,14 +118,14 @@ def _lines(panel: Mapping[str, Any], found: Found, box: Box) -> Iterator[str]:
 
 def _timeline(panel: Mapping[str, Any], found: Found, box: Box) -> Iterator[str]:
     left, top, width, _ = box
-    times = [float(at) for one, _ in found for at, _ in one["values"]]
-    first, last = min(times, default=0), max(times, default=1)
+    times = sorted({float(at) for one, _ in found for at, _ in one["values"]})
+    first, last = times[0], times[-1] + STEP_SECONDS
     for place, (one, legend) in enumerate(found[:MOST_ROWS]):
         y = top + place * 32
         yield _text(left, y + 10, _name(one, legend), "s", width)
-        for at, _ in one["values"]:  # there is a value while it is so
-            x = left + width * (float(at) - first) / ((last - first) or 1)
-            yield f'<rect x="{x:.1f}" y="{y + 14}" width="{width / 60:.1f}" height="10" fill="{COLOURS[0]}"/>'
+        for at in (at for at, value in one["values"] if value != "0"):
+            x, lasts = left + width * (float(at) - first) / (last - first), width * STEP_SECONDS / (last - first)
+            yield f'<rect x="{x:.1f}" y="{y + 14}" width="{lasts:.1f}" height="10" fill="{COLOURS[0]}"/>'
 
 
 def _table(panel: Mapping[str, Any], found: Found, box: Box) -> Iterator[str]:
@@ -130,8 +138,10 @@ def _table(panel: Mapping[str, Any], found: Found, box: Box) -> Iterator[str]:
 
 def _prose(panel: Mapping[str, Any], _found: Found, box: Box) -> Iterator[str]:
     left, top, width, _ = box
-    for place, line in enumerate(panel["options"]["content"].splitlines()[:8]):
-        yield _text(left, top + 12 + 16 * place, line.replace("`", ""), "s", width)
+    content = panel["options"]["content"].replace("`", "").splitlines()
+    lines = [line for paragraph in content for line in textwrap.wrap(paragraph, int(width / LETTER)) or [""]]
+    for place, line in enumerate(lines[:9]):
+        yield _text(left, top + 12 + 16 * place, line, "s")
 
 
 _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any], Found, Box], Iterator[str]]]] = {
@@ -152,7 +162,7 @@ def _unit(panel: Mapping[str, Any]) -> str:
 def _number(value: float, unit: str) -> str:
     match unit:
         case "s":
-            return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+            return f"{value:.3g} s" if value < 120 else f"{value / 60:.0f} min"
         case "percentunit":
             return f"{100 * value:.0f} %"
         case "binBps":
@@ -168,7 +178,7 @@ def _name(one: Answer, legend: str) -> str:
 
 
 def _text(x: float, y: float, said: str, kind: str, width: float = 1e9) -> str:
-    kept = said[: max(3, int(width / 6.2))]
+    kept = said[: max(3, int(width / LETTER))]
     return f'<text x="{x}" y="{y}" class="{kind}">{escape(kept)}</text>'
 
 

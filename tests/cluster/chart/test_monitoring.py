@@ -13,6 +13,7 @@ from helpers.promtool import rendered_rules
 from testbed import kueue
 from testbed.checkout import ROOT
 from testbed.cluster import Cluster
+from testbed.dashboard_pictures import STEP_SECONDS
 from testbed.faults import remove_pod
 from testbed.followed_jobs import FollowedJob
 from testbed.grounds import Ground
@@ -63,7 +64,7 @@ class Seen:
                 }
 
     def _over_time(self, expression: str) -> list[dict[str, Any]]:
-        return self.server.query_range(expression, start=self.started, end=time.time(), step_seconds=10)
+        return self.server.query_range(expression, start=self.started, end=time.time(), step_seconds=STEP_SECONDS)
 
     def empty(self) -> list[str]:
         """Queries that never found anything."""
