@@ -42,6 +42,11 @@ def _rate(metric: str, *labels: str) -> str:
     return f"sum{by} (rate({metric}{{{_JOB}}}[$__rate_interval]))"
 
 
+def _in_state(state: str) -> str:
+    """Rows of the pool that turned out so."""
+    return f'max(ray_afray_funnel_rows_total{{{_JOB}, state="{state}"}})'
+
+
 _STANDS: Final = Section(
     "Where it stands",
     [
@@ -142,17 +147,19 @@ _FUNNEL: Final = Section(
                 title="Rows of the pool",
                 description="As far as is known; unique by content, kept as no outlier. Gone with the Ray cluster.",
             ),
-            *(Query(f'max(ray_afray_funnel_rows_total{{{_JOB}, state="{state}"}})', state) for state in _STATES),
+            *(Query(_in_state(state), state) for state in _STATES),
         ),
         stat(
             About(
                 title="In quarantine",
-                description="Share of the rows read so far that are missing, damaged or no images.",
+                description="Share of the pool's rows that are missing, damaged or no images; until all are read, of "
+                "those that the living workers read.",
                 width=QUARTER,
                 unit="percentunit",
             ),
             Query(
-                f"sum(ray_afray_embedding_quarantined_rows_total{{{_JOB}}})"
+                f"1 - {_in_state('readable')} / {_in_state('listed')}"
+                f" or sum(ray_afray_embedding_quarantined_rows_total{{{_JOB}}})"
                 f" / sum(ray_afray_embedding_rows_total{{{_JOB}}})"
             ),
             steps=[(0.01, "yellow"), (0.05, "red")],

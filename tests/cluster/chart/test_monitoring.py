@@ -57,11 +57,15 @@ class Seen:
         """Ask every query now, with that job chosen; what found numbers is kept: a quantile of nothing is none."""
         for place, expression in queries({"$namespace": self.namespace, "$job": job}):
             if found := [one for one in self.server.query(expression) if not math.isnan(float(one["value"][1]))]:
-                self.found[place] = {
-                    "expression": expression,
-                    "result": found,
-                    "over time": self._over_time(expression),
-                }
+                self.found[place] = {"expression": expression, "result": found}
+
+    def record(self) -> None:
+        """Write down what each query found last, and what it would have found all the while."""
+        told = {
+            place: {**found, "over time": self._over_time(found["expression"])} for place, found in self.found.items()
+        }
+        RECORD.parent.mkdir(exist_ok=True)
+        RECORD.write_text(json.dumps(told, indent=1))
 
     def _over_time(self, expression: str) -> list[dict[str, Any]]:
         return self.server.query_range(expression, start=self.started, end=time.time(), step_seconds=STEP_SECONDS)
@@ -148,6 +152,7 @@ def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
     waits.await_condition("QuotaReserved", "True", "Admitted")
     time.sleep(10)
     seen.ask_all("runs")
+    seen.record()
 
     take_status_away(cluster)
     waits.suspend(True)
@@ -155,8 +160,6 @@ def test_panels_show_and_alerts_fire_while_jobs_run_stall_fail_and_wait(
     cluster.kubectl("scale", f"deployment/{RELEASE}", "--replicas=0", "-n", NAMESPACE)
     await_alert(server, "OperatorNoLeader", waits)
 
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps(seen.found, indent=1))
     assert seen.empty() == []
 
 
