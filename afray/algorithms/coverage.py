@@ -1,0 +1,159 @@
+"""What a candidate would cover: the rows that it lies nearer to than their nearest labelled row, and how well it does.
+
+Tasks go by labelled row: its candidates against the rows that it stands for. One matrix product leaves out the pairs
+that lie too far apart (nearly all); the rest is measured canonically.
+
+    gain of x = sum over rows i of its neighbourhood of  u_i max(0, kernel(x, i) - kernel(nearest labelled row, i))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afray.algorithms import numerics
+from afray.algorithms.closeness import closeness, lowest_closeness
+from afray.algorithms.gemm import Compute
+from afray.algorithms.jit import compiled
+from afray.algorithms.kernel import kernels
+from afray.algorithms.neighbourhoods import Neighbourhoods, candidates_of, stood_for
+from afray.algorithms.shards import RowSource
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+CHUNK = 64
+"""Rows looked at together: most chunks hold no row near enough."""
+STRIP = 4096
+"""Rows stood for that are in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """Candidates (row numbers) and rows that they come nearer to; one entry each, (m,)."""
+
+    candidates: I64
+    rows: I64
+    ticks: I64
+    """Distance between the two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Strip:
+    """Some rows that a labelled row stands for."""
+
+    rows: I64
+    features: F32
+    ticks: I64
+    """Distance to the labelled row."""
+    weights: I64
+
+
+def gains_step(
+    source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], width: float, compute: Compute
+) -> tuple[I64, I64]:
+    """For some labelled rows: candidates that gain anything, and how much. A candidate may occur more than once."""
+    rows, gains = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for strip, some, found in _all_pairs(source, numbers, held, None, compute):
+        total = _add_up(found, strip, width, len(some))
+        rows.append(some[total > 0])
+        gains.append(total[total > 0])
+    return np.concatenate(rows), np.concatenate(gains)
+
+
+def pairs_step(source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], wanted: I64, compute: Compute) -> Pairs:
+    """For some labelled rows: all that the `wanted` candidates (ascending) come nearer to."""
+    pairs = [
+        Pairs(candidates=some[found[0]], rows=strip.rows[found[1]], ticks=found[2])
+        for strip, some, found in _all_pairs(source, numbers, held, wanted, compute)
+    ]
+    return join(pairs)
+
+
+def join(pairs: Sequence[Pairs]) -> Pairs:
+    """All of them, in their order."""
+    nothing = np.empty(0, np.int64)
+    return Pairs(
+        candidates=np.concatenate([nothing, *(each.candidates for each in pairs)]),
+        rows=np.concatenate([nothing, *(each.rows for each in pairs)]),
+        ticks=np.concatenate([nothing, *(each.ticks for each in pairs)]),
+    )
+
+
+def _all_pairs(
+    source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], wanted: I64 | None, compute: Compute
+) -> Iterator[tuple[Strip, I64, tuple[I64, I64, I64]]]:
+    """Strips of rows, candidates, and their near pairs: positions of candidates, positions in the strip, distances."""
+    for number in numbers.tolist():
+        some = candidates_of(held, number)
+        if wanted is not None:
+            some = some[np.isin(some, wanted)]
+        for strip in _strips(source, held, number) if len(some) else ():
+            for first in range(0, len(some), compute.block):
+                block = some[first : first + compute.block]
+                yield strip, block, _find_near(source.take(block), strip, compute)
+
+
+def _strips(source: RowSource, held: Sequence[Neighbourhoods], number: int) -> Iterator[Strip]:
+    rows, ticks, weights = stood_for(held, number)
+    for first in range(0, len(rows), STRIP):
+        part = slice(first, first + STRIP)
+        yield Strip(rows=rows[part], features=source.take(rows[part]), ticks=ticks[part], weights=weights[part])
+
+
+def _find_near(features: F32, strip: Strip, compute: Compute) -> tuple[I64, I64, I64]:
+    """The near pairs of candidates (n, D) and a strip."""
+    near = closeness(features, strip.features, compute)
+    return _measure_near(near.values, near.error, features, strip.features, strip.ticks)
+
+
+@compiled
+def _measure_near(values: F32, error: float, some: F32, others: F32, reach: I64) -> tuple[I64, I64, I64]:
+    """Pairs whose canonical distance is below the other's reach; `values` (n, m) says where to look."""
+    lowest = np.empty(len(others))
+    for i in range(len(others)):
+        lowest[i] = lowest_closeness(reach[i], error)
+    left, right, ticks = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
+    found = 0
+    for k in range(len(some)):
+        for first in range(0, len(others), CHUNK):
+            end = min(first + CHUNK, len(others))
+            count = 0
+            for i in range(first, end):
+                count += values[k, i] >= lowest[i]
+            if count == 0:
+                continue
+            if found + count > len(left):
+                left, right, ticks = _longer(left, count), _longer(right, count), _longer(ticks, count)
+            for i in range(first, end):
+                if values[k, i] >= lowest[i]:
+                    distance = numerics.distance_ticks(some, k, others, i)
+                    if distance < reach[i]:
+                        left[found], right[found], ticks[found] = k, i, distance
+                        found += 1
+    return left[:found], right[:found], ticks[:found]
+
+
+@compiled
+def _longer(array: I64, more: int) -> I64:
+    longer = np.empty(2 * len(array) + more, np.int64)
+    longer[: len(array)] = array
+    return longer
+
+
+def _add_up(found: tuple[I64, I64, I64], strip: Strip, width: float, count: int) -> I64:
+    """What each of `count` candidates gains on a strip: (count,)."""
+    places, rows, ticks = found
+    return _sum_gains(places, rows, kernels(ticks, width), kernels(strip.ticks, width), strip.weights, count)
+
+
+@compiled
+def _sum_gains(places: I64, rows: I64, found: I64, covered: I64, weights: I64, count: int) -> I64:
+    gains = np.zeros(count, np.int64)
+    for pair in range(len(places)):
+        gains[places[pair]] += weights[rows[pair]] * (found[pair] - covered[rows[pair]])
+    return gains
