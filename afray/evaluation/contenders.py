@@ -51,10 +51,11 @@ class Choice:
 def parse_contender(name: str) -> Contender:
     """Read a name. Raises SpecError for an unknown method or a share outside (0, 1]."""
     word, has_share, share = name.partition("@")
-    method = next((known for known in methods.SELECTORS if known == word), None)
+    choices = [known for known in methods.SELECTORS if known not in methods.NEED_LABELS]
+    method = next((known for known in choices if known == word), None)
     if method is None or (has_share and method != "bilaf"):
-        choice = ", ".join(methods.SELECTORS)
-        raise SpecError("--methods", name, "is not a method", f"Choose from {choice}, bilaf@<core share>.")
+        choice = ", ".join(choices)
+        raise SpecError("--methods", name, "is not a method of one round", f"Choose from {choice}, bilaf@<core share>.")
     if method != "bilaf":
         return Contender(name=name, method=method)
     return Contender(name=name, method=method, core_share=_parse_share(name, share) if has_share else DEFAULT_SHARE)

@@ -17,8 +17,8 @@ I64 = NDArray[np.int64]
 def median(distances: I64) -> int:
     """The lower one; of the distances above zero where it would be zero."""
     ordered: list[int] = sorted(distances.tolist())
-    apart = [distance for distance in ordered if distance > 0]
-    middle = ordered[(len(ordered) - 1) // 2]
+    apart: list[int] = [distance for distance in ordered if distance > 0]
+    middle: int = ordered[(len(ordered) - 1) // 2]
     if middle > 0:
         return middle
     return apart[(len(apart) - 1) // 2] if apart else 1
@@ -33,8 +33,9 @@ def kernel(distances: I64, width: float) -> I64:
 def margin(scores: F64) -> int:
     """One minus the difference of the two largest probabilities, in 2**-16."""
     powers = np.exp(scores - scores.max())
-    first, second = sorted((powers / powers.sum()).tolist(), reverse=True)[:2]
-    return round((1 - (first - second)) * 2**16)
+    first, second = np.sort(powers / powers.sum())[::-1][:2].tolist()
+    rounded: int = round((1 - (first - second)) * 2**16)
+    return rounded
 
 
 def uherding(
