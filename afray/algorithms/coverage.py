@@ -54,12 +54,15 @@ class Strip:
 
 
 def gains_step(
-    source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], width: float, compute: Compute
+    source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], width: float, shift: int, compute: Compute
 ) -> tuple[I64, I64]:
-    """For some labelled rows: candidates that gain anything, and how much. A candidate may occur more than once."""
+    """For some labelled rows: candidates that gain anything, and how much. A candidate may occur more than once.
+
+    `shift`: bits that every uncertainty loses, so that sums fit into an int64.
+    """
     rows, gains = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for strip, some, found in _all_pairs(source, numbers, held, None, compute):
-        total = _add_up(found, strip, width, len(some))
+        total = _add_up(found, strip, width, shift, len(some))
         rows.append(some[total > 0])
         gains.append(total[total > 0])
     return np.concatenate(rows), np.concatenate(gains)
@@ -145,10 +148,11 @@ def _longer(array: I64, more: int) -> I64:
     return longer
 
 
-def _add_up(found: tuple[I64, I64, I64], strip: Strip, width: float, count: int) -> I64:
+def _add_up(found: tuple[I64, I64, I64], strip: Strip, width: float, shift: int, count: int) -> I64:
     """What each of `count` candidates gains on a strip: (count,)."""
     places, rows, ticks = found
-    return _sum_gains(places, rows, kernels(ticks, width), kernels(strip.ticks, width), strip.weights, count)
+    weights = strip.weights >> shift
+    return _sum_gains(places, rows, kernels(ticks, width), kernels(strip.ticks, width), weights, count)
 
 
 @compiled

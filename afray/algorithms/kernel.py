@@ -15,7 +15,7 @@ from afray.algorithms.jit import compiled
 I64 = NDArray[np.int64]
 
 WHOLE = 1 << 20
-"""The kernel of a row with itself. Weighed by 2**16 at most, 2**26 rows add up within an int64."""
+"""The kernel of a row with itself."""
 EXPONENT_STEPS = float(1 << 24)
 LARGEST_EXPONENT = 15.0
 """e**-15 is less than half a step of the kernel."""

@@ -19,8 +19,9 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-CERTAIN, UNCERTAIN = 0, 1 << 16
-"""A row of a class beyond doubt, and one between two equally likely classes."""
+CERTAIN, UNCERTAIN = 0, 1 << 30
+"""A row of a class beyond doubt, and one between two equally likely classes. Where classes are easy to tell apart all
+rows are nearly certain, and it takes fine steps to say which of them are less so."""
 UNDECIDED = -1
 SMALLEST_EXPONENT = -700.0
 

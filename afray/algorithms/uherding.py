@@ -18,7 +18,7 @@ from afray.algorithms import coverage, neighbourhoods, packing
 from afray.algorithms.coverage import Pairs
 from afray.algorithms.gemm import Compute
 from afray.algorithms.herding import Herd
-from afray.algorithms.kernel import kernels
+from afray.algorithms.kernel import WHOLE, kernels
 from afray.algorithms.margins import LinearModel
 from afray.algorithms.shards import Progress, Shards, silent
 from afray.errors import SpecError
@@ -71,7 +71,7 @@ def select(
         raise SpecError(METHOD, "uherding", problem, "Stop labelling, or go on by coverage alone with method: kmeans.")
     gains = _measure_gains(shards, survey, compute, progress)
     gains[labelled] = TAKEN
-    herd = Herd(kernels(survey.ticks, survey.width), survey.weights)
+    herd = Herd(kernels(survey.ticks, survey.width), survey.weights >> survey.shift)
     picks: list[int] = []
     while len(picks) < budget:
         wanted = budget - len(picks)
@@ -96,6 +96,8 @@ class Survey:
     """Distance of each row to its nearest labelled row (N,)."""
     weights: I64
     """Uncertainty of each row (N,)."""
+    shift: int
+    """Bits that all uncertainties lose."""
 
 
 def _survey(
@@ -107,14 +109,20 @@ def _survey(
     (sizes,) = shards.each(neighbourhoods.sizes_step, [None], held)
     ((ticks, weights),) = shards.each(neighbourhoods.facts_step, [None], held)
     width = options.kernel_scale * median
-    return Survey(held=held, tasks=packing.pack(sizes), width=width, ticks=ticks, weights=weights)
+    shift = spare_bits(sum(weights.tolist()))
+    return Survey(held=held, tasks=packing.pack(sizes), width=width, ticks=ticks, weights=weights, shift=shift)
+
+
+def spare_bits(total: int) -> int:
+    """Bits that uncertainties must lose so that all of them, times the largest kernel, add up within an int64."""
+    return max(0, (total * WHOLE).bit_length() - 63)
 
 
 def _measure_gains(shards: Shards, survey: Survey, compute: Compute, progress: Progress) -> I64:
     """What every row would gain as the first pick: (N,)."""
     gains = np.zeros(len(survey.ticks), np.int64)
     progress("gains", 0, len(gains))
-    for rows, found in shards.each(coverage.gains_step, survey.tasks, survey.held, survey.width, compute):
+    for rows, found in shards.each(coverage.gains_step, survey.tasks, survey.held, survey.width, survey.shift, compute):
         np.add.at(gains, rows, found)
     progress("gains", len(gains), len(gains))
     return gains

@@ -31,10 +31,10 @@ def kernel(distances: I64, width: float) -> I64:
 
 
 def margin(scores: F64) -> int:
-    """One minus the difference of the two largest probabilities, in 2**-16."""
+    """One minus the difference of the two largest probabilities, in 2**-30."""
     powers = np.exp(scores - scores.max())
     first, second = np.sort(powers / powers.sum())[::-1][:2].tolist()
-    rounded: int = round((1 - (first - second)) * 2**16)
+    rounded: int = round((1 - (first - second)) * 2**30)
     return rounded
 
 

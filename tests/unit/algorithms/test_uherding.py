@@ -6,6 +6,7 @@ from helpers import round_oracle, synthetic
 
 from afray.algorithms import margins, uherding
 from afray.algorithms.gemm import Compute
+from afray.algorithms.kernel import WHOLE
 from afray.algorithms.margins import LinearModel
 from afray.algorithms.shards import LocalShards
 from afray.algorithms.uherding import HerdingOptions
@@ -72,3 +73,20 @@ def test_a_model_that_is_sure_of_every_row_left_is_told() -> None:
     features = np.eye(8, dtype=np.float32)
     with pytest.raises(SpecError, match=r"leave no row uncertain.*method: kmeans"):
         uherding.select(LocalShards(features, shards=2), np.array([0, 5]), model, 2)
+
+
+@pytest.mark.parametrize(("rows", "bits"), [(1000, 0), (8191, 0), (8192, 1), (2**20, 8)])
+def test_uncertainties_lose_as_many_bits_as_sums_need(rows: int, bits: int) -> None:
+    assert uherding.spare_bits(rows * margins.UNCERTAIN) == bits
+    assert (rows * margins.UNCERTAIN >> bits) * WHOLE < 2**63
+
+
+def test_with_fewer_bits_a_gain_is_still_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = synthetic.small_pool("half_copies", 5)
+    model = make_model(pool.features.shape[1], 3, 5)
+    monkeypatch.setattr(uherding, "spare_bits", lambda _: 25)
+    weights = margins.uncertainties(pool.features, model, Compute()) >> 25
+    expected = round_oracle.uherding(pool.features, pool.core_rows, weights, 20)
+    for shards, threads, compute in LAYOUTS:
+        rows = LocalShards(pool.features, shards=shards, threads=threads)
+        assert uherding.select(rows, pool.core_rows, model, 20, compute=compute).tolist() == expected
