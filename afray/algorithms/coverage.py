@@ -14,16 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import numerics
-from afray.algorithms.closeness import closeness, lowest_closeness
+from afray.algorithms import candidates, numerics
+from afray.algorithms.closeness import lowest_closeness
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.kernel import kernels
-from afray.algorithms.neighbourhoods import Neighbourhoods, candidates_of, stood_for
+from afray.algorithms.neighbourhoods import Neighbourhoods, Rows, candidates_of, stood_for
 from afray.algorithms.shards import RowSource
 
 F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 CHUNK = 64
@@ -42,15 +41,13 @@ class Pairs:
     """Distance between the two."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Strip:
-    """Some rows that a labelled row stands for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Near pairs of a block of candidates and a strip of rows: positions in both, and the distance; (m,) each."""
 
+    candidates: I64
     rows: I64
-    features: F32
     ticks: I64
-    """Distance to the labelled row."""
-    weights: I64
 
 
 def gains_step(
@@ -61,9 +58,9 @@ def gains_step(
     `shift`: bits that every uncertainty loses, so that sums fit into an int64.
     """
     rows, gains = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for strip, some, found in _all_pairs(source, numbers, held, None, compute):
-        total = _add_up(found, strip, width, shift, len(some))
-        rows.append(some[total > 0])
+    for strip, block, near in _all_pairs(source, numbers, held, None, compute):
+        total = _add_up(near, strip, width, shift, len(block.rows))
+        rows.append(block.rows[total > 0])
         gains.append(total[total > 0])
     return np.concatenate(rows), np.concatenate(gains)
 
@@ -71,8 +68,8 @@ def gains_step(
 def pairs_step(source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], wanted: I64, compute: Compute) -> Pairs:
     """For some labelled rows: all that the `wanted` candidates (ascending) come nearer to."""
     pairs = [
-        Pairs(candidates=some[found[0]], rows=strip.rows[found[1]], ticks=found[2])
-        for strip, some, found in _all_pairs(source, numbers, held, wanted, compute)
+        Pairs(candidates=block.rows[near.candidates], rows=strip.rows[near.rows], ticks=near.ticks)
+        for strip, block, near in _all_pairs(source, numbers, held, wanted, compute)
     ]
     return join(pairs)
 
@@ -89,37 +86,37 @@ def join(pairs: Sequence[Pairs]) -> Pairs:
 
 def _all_pairs(
     source: RowSource, numbers: I64, held: Sequence[Neighbourhoods], wanted: I64 | None, compute: Compute
-) -> Iterator[tuple[Strip, I64, tuple[I64, I64, I64]]]:
-    """Strips of rows, candidates, and their near pairs: positions of candidates, positions in the strip, distances."""
+) -> Iterator[tuple[Rows, Rows, Near]]:
+    """Strips of rows stood for, blocks of their candidates, and what is near between the two."""
+    norm = max((float(np.sqrt(2.0 * each.half_squares.max(initial=0.0))) for each in held), default=0.0)
     for number in numbers.tolist():
-        some = candidates_of(held, number)
-        if wanted is not None:
-            some = some[np.isin(some, wanted)]
-        for strip in _strips(source, held, number) if len(some) else ():
-            for first in range(0, len(some), compute.block):
-                block = some[first : first + compute.block]
-                yield strip, block, _find_near(source.take(block), strip, compute)
+        some = candidates_of(held, number, wanted)
+        for strip in _cut(stood_for(held, number), STRIP) if len(some.rows) else ():
+            others = source.take(strip.rows)
+            error = candidates.slack(others.shape[1], norm, norm)
+            for block in _cut(some, compute.block):
+                features = source.take(block.rows)
+                values = np.empty((len(features), len(others)), np.float32)
+                compute.product(features, others.T, values)
+                near = _measure_near(
+                    values, block.half_squares, strip.half_squares, error, features, others, strip.ticks
+                )
+                yield strip, block, Near(*near)
 
 
-def _strips(source: RowSource, held: Sequence[Neighbourhoods], number: int) -> Iterator[Strip]:
-    rows, ticks, weights = stood_for(held, number)
-    for first in range(0, len(rows), STRIP):
-        part = slice(first, first + STRIP)
-        yield Strip(rows=rows[part], features=source.take(rows[part]), ticks=ticks[part], weights=weights[part])
-
-
-def _find_near(features: F32, strip: Strip, compute: Compute) -> tuple[I64, I64, I64]:
-    """The near pairs of candidates (n, D) and a strip."""
-    near = closeness(features, strip.features, compute)
-    return _measure_near(near.values, near.error, features, strip.features, strip.ticks)
+def _cut(rows: Rows, size: int) -> Iterator[Rows]:
+    return (rows.take(slice(first, first + size)) for first in range(0, len(rows.rows), size))
 
 
 @compiled
-def _measure_near(values: F32, error: float, some: F32, others: F32, reach: I64) -> tuple[I64, I64, I64]:
-    """Pairs whose canonical distance is below the other's reach; `values` (n, m) says where to look."""
-    lowest = np.empty(len(others))
+def _measure_near(
+    values: F32, halves: F32, other_halves: F32, error: float, some: F32, others: F32, reach: I64
+) -> tuple[I64, I64, I64]:
+    """Pairs whose canonical distance is below the other's reach; products `values` (n, m) say where to look."""
+    lowest = np.empty(len(others), np.float32)
     for i in range(len(others)):
-        lowest[i] = lowest_closeness(reach[i], error)
+        # Below zero; a little lower is on the safe side of rounding to float32.
+        lowest[i] = lowest_closeness(reach[i], error) * (1.0 + 4.0 * numerics.U32)
     left, right, ticks = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     found = 0
     for k in range(len(some)):
@@ -127,13 +124,13 @@ def _measure_near(values: F32, error: float, some: F32, others: F32, reach: I64)
             end = min(first + CHUNK, len(others))
             count = 0
             for i in range(first, end):
-                count += values[k, i] >= lowest[i]
+                count += (values[k, i] - halves[k]) - other_halves[i] >= lowest[i]
             if count == 0:
                 continue
             if found + count > len(left):
                 left, right, ticks = _longer(left, count), _longer(right, count), _longer(ticks, count)
             for i in range(first, end):
-                if values[k, i] >= lowest[i]:
+                if (values[k, i] - halves[k]) - other_halves[i] >= lowest[i]:
                     distance = numerics.distance_ticks(some, k, others, i)
                     if distance < reach[i]:
                         left[found], right[found], ticks[found] = k, i, distance
@@ -148,11 +145,10 @@ def _longer(array: I64, more: int) -> I64:
     return longer
 
 
-def _add_up(found: tuple[I64, I64, I64], strip: Strip, width: float, shift: int, count: int) -> I64:
+def _add_up(near: Near, strip: Rows, width: float, shift: int, count: int) -> I64:
     """What each of `count` candidates gains on a strip: (count,)."""
-    places, rows, ticks = found
-    weights = strip.weights >> shift
-    return _sum_gains(places, rows, kernels(ticks, width), kernels(strip.ticks, width), weights, count)
+    found, covered = kernels(near.ticks, width), kernels(strip.ticks, width)
+    return _sum_gains(near.candidates, near.rows, found, covered, strip.weights >> shift, count)
 
 
 @compiled

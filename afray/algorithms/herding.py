@@ -21,7 +21,7 @@ I64 = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reach:
-    """What one candidate covers better than the labelled rows do: rows, and the kernel of each."""
+    """What one candidate covers better than labels and picks did when it was listed: rows, and the kernel of each."""
 
     rows: I64
     kernels: I64
@@ -39,10 +39,11 @@ class Herd:
 
     def add(self, rows: I64, pairs: Pairs, width: float) -> None:
         """List candidates (ascending) by their pairs, in any order."""
-        order = np.argsort(pairs.candidates, kind="stable")
+        found = kernels(pairs.ticks, width)
+        better = np.flatnonzero(found > self._covered[pairs.rows])
+        order = better[np.argsort(pairs.candidates[better], kind="stable")]
         cuts = np.searchsorted(pairs.candidates[order], rows, side="right")
-        found = kernels(pairs.ticks[order], width)
-        parts = zip(rows.tolist(), np.split(pairs.rows[order], cuts), np.split(found, cuts), strict=False)
+        parts = zip(rows.tolist(), np.split(pairs.rows[order], cuts), np.split(found[order], cuts), strict=False)
         for row, covers, values in parts:
             self._reach[row] = Reach(covers, values)
             heapq.heappush(self._best, (-self._gain(row), row))

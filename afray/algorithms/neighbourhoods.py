@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import candidates, margins, numerics
+from afray.algorithms.closeness import half_squares
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.margins import LinearModel
@@ -52,6 +53,8 @@ class Neighbourhoods:
     """Distance of each row of the shard to its nearest labelled row (n,)."""
     weights: I64
     """Uncertainty of each row (n,)."""
+    half_squares: F32
+    """|x|**2 / 2 of each row (n,)."""
     stands_for: Grouped
     """Rows by their nearest labelled row, without those that no pick could be worth anything to."""
     candidates: Grouped
@@ -78,6 +81,7 @@ def survey_step(
         start=shard.start,
         ticks=ticks,
         weights=weights,
+        half_squares=half_squares(shard.features),
         stands_for=_group(shard.rows[matters], nearest[matters, :1], len(labelled)),
         candidates=_group(shard.rows[~is_labelled], nearest[~is_labelled], len(labelled)),
     )
@@ -149,14 +153,47 @@ def facts_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> tuple[
     return np.concatenate([each.ticks for each in held]), np.concatenate([each.weights for each in held])
 
 
-def stood_for(held: Sequence[Neighbourhoods], number: int) -> tuple[I64, I64, I64]:
-    """The rows that a labelled row stands for, their distances to it, and their uncertainties; all shards."""
-    rows = [each.stands_for.of(number) for each in held]
-    ticks = [each.ticks[found - each.start] for each, found in zip(held, rows, strict=True)]
-    weights = [each.weights[found - each.start] for each, found in zip(held, rows, strict=True)]
-    return np.concatenate(rows), np.concatenate(ticks), np.concatenate(weights)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Some rows of all shards: their numbers, and what the survey found out about each."""
+
+    rows: I64
+    ticks: I64
+    weights: I64
+    half_squares: F32
+
+    def take(self, places: slice) -> Rows:
+        """Those of a stretch."""
+        return Rows(
+            rows=self.rows[places],
+            ticks=self.ticks[places],
+            weights=self.weights[places],
+            half_squares=self.half_squares[places],
+        )
 
 
-def candidates_of(held: Sequence[Neighbourhoods], number: int) -> I64:
-    """The candidates of a labelled row; all shards."""
-    return np.concatenate([each.candidates.of(number) for each in held])
+def stood_for(held: Sequence[Neighbourhoods], number: int) -> Rows:
+    """The rows that a labelled row stands for."""
+    return _describe(held, [each.stands_for.of(number) for each in held])
+
+
+def candidates_of(held: Sequence[Neighbourhoods], number: int, wanted: I64 | None) -> Rows:
+    """The candidates of a labelled row: all, or those `wanted` (ascending)."""
+    rows = [each.candidates.of(number) for each in held]
+    return _describe(held, rows if wanted is None else [_among(found, wanted) for found in rows])
+
+
+def _among(rows: I64, wanted: I64) -> I64:
+    """Those of `rows` that are in `wanted` (ascending, at least one)."""
+    places = np.minimum(np.searchsorted(wanted, rows), len(wanted) - 1)
+    return rows[wanted[places] == rows]
+
+
+def _describe(held: Sequence[Neighbourhoods], rows: list[I64]) -> Rows:
+    places = [found - each.start for each, found in zip(held, rows, strict=True)]
+    return Rows(
+        rows=np.concatenate(rows),
+        ticks=np.concatenate([each.ticks[here] for each, here in zip(held, places, strict=True)]),
+        weights=np.concatenate([each.weights[here] for each, here in zip(held, places, strict=True)]),
+        half_squares=np.concatenate([each.half_squares[here] for each, here in zip(held, places, strict=True)]),
+    )

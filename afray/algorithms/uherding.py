@@ -26,7 +26,7 @@ from afray.errors import SpecError
 I64 = NDArray[np.int64]
 
 LISTED = 1024
-"""Candidates listed at once beyond twice those still to be picked."""
+"""Candidates listed at once beyond four times those still to be picked."""
 METHOD = "spec.selection.method"
 TAKEN = -1
 """Stands for the gain of a row that is listed, picked or labelled; below every gain."""
@@ -75,7 +75,7 @@ def select(
     picks: list[int] = []
     while len(picks) < budget:
         wanted = budget - len(picks)
-        rows = _best(gains, 2 * wanted + LISTED)
+        rows = _best(gains, 4 * wanted + LISTED)
         herd.add(rows, _list_pairs(shards, survey, rows, compute), survey.width)
         gains[rows] = TAKEN
         best_left = int(np.argmax(gains))

@@ -44,7 +44,7 @@ def test_rows_that_run_out_of_the_first_list_are_listed_in_turn(monkeypatch: pyt
     labelled = np.arange(0, 700, 90)
     model = make_model(16, 3, 0)
     at_once = uherding.select(LocalShards(features), labelled, model, 300)
-    monkeypatch.setattr(uherding, "LISTED", -599)
+    monkeypatch.setattr(uherding, "LISTED", -1199)
     in_turn = uherding.select(LocalShards(features), labelled, model, 300)
     assert in_turn.tolist() == at_once.tolist()
 
