@@ -186,7 +186,8 @@ def candidates_of(held: Sequence[Neighbourhoods], number: int, wanted: I64 | Non
 def _among(rows: I64, wanted: I64) -> I64:
     """Those of `rows` that are in `wanted` (ascending, at least one)."""
     places = np.minimum(np.searchsorted(wanted, rows), len(wanted) - 1)
-    return rows[wanted[places] == rows]
+    here: I64 = rows[wanted[places] == rows]
+    return here
 
 
 def _describe(held: Sequence[Neighbourhoods], rows: list[I64]) -> Rows:

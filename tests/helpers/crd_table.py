@@ -148,7 +148,15 @@ REFUSED: Final = (
     _schema("spec.selection.method", "kcentre"),
     _value("spec.selection.method", "uherding"),
     Refused({"spec.previous": PREVIOUS, "spec.selection.uherding": {}}, "spec.selection.uherding"),
-    _schema("spec.selection.uherding", {"neighbours": 0}, at="spec.selection.uherding.neighbours"),
+    Refused(
+        {
+            "spec.previous": PREVIOUS,
+            "spec.selection.method": "uherding",
+            "spec.selection.uherding": {"neighbours": 0},
+        },
+        "spec.selection.uherding.neighbours",
+        same_words=False,
+    ),
     _schema("spec.selection.boundary", {"opponentPenalty": 0.9}, at="spec.selection.boundary.opponentPenalty"),
     _schema("spec.selection.seed", 2**32),
     # finetune and pods
