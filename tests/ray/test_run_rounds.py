@@ -220,3 +220,23 @@ def test_workers_killed_in_each_step_of_a_round_change_nothing(second: FinishedJ
             kill.join()
         assert workspace.crew.replaced == len(moments)
     assert report.selection_digest == second.digest
+
+
+def test_what_labels_are_worth_counts_those_of_every_round(
+    vector_job: FinishedJob, second: FinishedJob, tmp_path: Path
+) -> None:
+    heldout = jobs.write_embeddings(tmp_path / "heldout", 60, seed=1)
+    truth = dict(zip(jobs.row_ids(60), blobs(60, classes=6, noise=0.8, seed=1).labels.tolist(), strict=True))
+    evaluation = {
+        "uri": str(heldout),
+        "format": "embeddings",
+        "labels": {"uri": str(jobs.write_labels(tmp_path / "heldout.csv", truth)), "format": "csv"},
+    }
+    labels = rounds.answer(second.output, tmp_path / "labels.csv")
+    made = second.elsewhere(
+        tmp_path / "out",
+        {"spec.evaluation": evaluation, "spec.labels": {"uri": str(labels), "format": "csv"}},
+    )
+    probe = jobs.run(made).evaluation.probe
+    assert probe is not None
+    assert probe.labels == 60 + 20
