@@ -1,7 +1,7 @@
 """Lazy greedy on lists of what each candidate would cover: gains only fall, so an old one is a bound.
 
-The driver's part of a coverage selection. It holds two integers per row of the pool (bounds of the gains, and what is
-covered), and lists of the candidates that were ever among the best.
+The driver's part of a coverage selection. It holds two integers per row of the pool (what is covered, and the row's
+weight), and lists of the candidates that were ever among the best.
 """
 
 from __future__ import annotations

@@ -152,8 +152,7 @@ def embed_pool(
     source = open_pool(pool)
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
-        field = "spec.pool.labels" if isinstance(pool, PoolSpec) else "spec.evaluation.labels"
-        check_known(labels, _all_ids(index), field=field)
+        _require_known(labels, index, pool)
     matches = list(earlier.match(index)) if earlier else []
     if selection is not None:
         check_budget(selection, index.rows, answered=answered)
@@ -168,13 +167,12 @@ def embed_pool(
     )
     facts = known or (earlier.identify(workspace, plan) if earlier else identify(workspace, plan))
     parts = embed_parts(workspace, plan, facts, earlier.stored if earlier else None, matches)
-    tables = [read_rows(workspace.output, part) for part in parts]
     return EmbeddedPool(
         plan=plan,
         output=workspace.output,
         encoder=facts,
         parts=tuple(parts),
-        rows=settle(tables, collapse_copies=not plan.has_vectors),
+        rows=settle([read_rows(workspace.output, part) for part in parts], collapse_copies=not plan.has_vectors),
     )
 
 
@@ -271,6 +269,11 @@ def _embed_tasks(
         )
         tasks.append(task)
     return tasks
+
+
+def _require_known(labels: Mapping[str, str], index: PoolIndex, pool: PoolSpec | EvaluationSpec) -> None:
+    field = "spec.pool.labels" if isinstance(pool, PoolSpec) else "spec.evaluation.labels"
+    check_known(labels, _all_ids(index), field=field)
 
 
 def _all_ids(index: PoolIndex) -> Iterator[str]:

@@ -7,7 +7,6 @@ import logging
 
 import numpy as np
 
-from afray.algorithms import calibration
 from afray.algorithms.margins import LinearModel
 from afray.driver.features import PreparedPool
 from afray.driver.rounds.answers import AllAnswers
@@ -21,6 +20,9 @@ ROLE = "model.npz"
 
 def learn(prepared: PreparedPool, known: AllAnswers) -> LinearModel | None:
     """The calibrated model of all labelled rows, None if their labels tell nothing apart."""
+    # Takes a second to import, and only rounds need it.
+    from afray.algorithms import calibration
+
     labels = known.labels
     rows = find_rows(prepared.pool, list(labels))
     names, classes = np.unique(list(labels.values()), return_inverse=True)
