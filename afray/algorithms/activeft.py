@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from afray.algorithms import attraction, draws, repulsion, snap
 from afray.algorithms.attraction import Field, Sample
 from afray.algorithms.descent import TEMPERATURE, Descent
+from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.gemm import Compute
 from afray.algorithms.shards import Progress, Shards, count_rows, silent
 
@@ -54,25 +55,47 @@ def schedule(total: int, size: int, options: ActiveFTOptions) -> Schedule:
     return Schedule(steps=options.steps or (STEPS_OVER_ALL if small else STEPS_OVER_SAMPLES), rows=min(rows, total))
 
 
-def cores(shards: Shards, size: int, options: ActiveFTOptions, compute: Compute, progress: Progress = silent) -> I64:
-    """`size` rows in the order of their centres: each the nearest row to its centre that is not taken yet."""
-    return snap.snap(shards, optimise(shards, size, options, compute, progress).units, compute)
+def cores(
+    shards: Shards,
+    size: int,
+    options: ActiveFTOptions,
+    compute: Compute,
+    progress: Progress = silent,
+    labelled: I64 = NO_ROWS,
+) -> I64:
+    """`size` rows in the order of their centres: each the nearest row to its centre that is not taken yet.
+
+    Rows that are `labelled` (ascending) are taken.
+    """
+    free = optimise(shards, size, options, compute, progress, labelled).units[len(labelled) :]
+    return snap.snap(shards, free, compute, labelled)
 
 
 def optimise(
-    shards: Shards, size: int, options: ActiveFTOptions, compute: Compute, progress: Progress = silent
+    shards: Shards,
+    size: int,
+    options: ActiveFTOptions,
+    compute: Compute,
+    progress: Progress = silent,
+    labelled: I64 = NO_ROWS,
 ) -> Descent:
-    """The centres after the last step. Needs 1 <= size <= rows; rows are unit vectors."""
+    """The centres after the last step, those of labelled rows first: they win rows and repel, and stay in place.
+
+    Needs 1 <= size <= rows without a label; rows are unit vectors.
+    """
     total = count_rows(shards)
-    plan = schedule(total, size, options)
-    descent = Descent(shards.take(draws.draw(total, size, options.seed, "start")))
+    plan = schedule(total, len(labelled) + size, options)
+    start = draws.draw(total, size, options.seed, "start", labelled)
+    descent = Descent(shards.take(np.concatenate([labelled, start])))
     # BLAS threads of the driver's small products would go on spinning while the workers need the cores.
     with threadpool_limits(1):
         for done, sample in enumerate(_samples(total, plan, options.seed), start=1):
             push = repulsion.push(shards, descent.units, TEMPERATURE, compute)
             field = Field(units=descent.units, totals=push.totals, temperature=TEMPERATURE)
             pull = attraction.merge(shards.map(attraction.pull, field, sample, compute))
-            descent.step(descent.gradient(pull, push))
+            gradient = descent.gradient(pull, push)
+            gradient[: len(labelled)] = 0.0
+            descent.step(gradient)
             progress("core", done, plan.steps)
     return descent
 

@@ -31,13 +31,14 @@ def closeness(a: F32, b: F32, compute: Compute) -> Closeness:
     """Of every vector of `a` to every vector of `b`."""
     values = np.empty((len(a), len(b)), np.float32)
     compute.product(a, b.T, values)
-    values -= _half_squares(a)[:, None]
-    values -= _half_squares(b)
+    values -= half_squares(a)[:, None]
+    values -= half_squares(b)
     norm = max(candidates.largest_norm(a), candidates.largest_norm(b))
     return Closeness(values, candidates.slack(a.shape[1], norm, norm))
 
 
-def _half_squares(vectors: F32) -> F32:
+def half_squares(vectors: F32) -> F32:
+    """|x|**2 / 2 of each of (n, D): (n,)."""
     squares: NDArray[np.float64] = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
     return (0.5 * squares).astype(np.float32)
 

@@ -2,7 +2,8 @@
 
 Every row has a key, a bijective hash of its number, so that no two keys are equal; a draw takes the smallest keys. The
 result depends on (total, count, seed, stream) alone: not on shards, and not on a library's random generator, whose
-stream may change with its version. A smaller draw is part of every larger one of the same stream.
+stream may change with its version. A smaller draw is part of every larger one of the same stream. Rows that are taken
+are left out by counting on over them, so with none taken a draw is what it is without the question.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 
+NO_ROWS: I64 = np.empty(0, np.int64)
 SLICE = 1 << 20
 """Rows hashed at once while looking for the smallest keys, so that a draw from 10**9 rows needs no 8 GB."""
 
@@ -38,15 +40,21 @@ def largest_key(total: int, count: int, seed: int, stream: str) -> np.uint64:
     return np.uint64(np.max(_smallest(total, count, salt(seed, stream))[1]))
 
 
-def draw(total: int, count: int, seed: int, stream: str) -> I64:
-    """`count` of the rows 0..total-1, each subset equally likely: ascending int64. Needs 0 <= count <= total."""
-    return np.sort(order(total, count, seed, stream))
+def draw(total: int, count: int, seed: int, stream: str, taken: I64 = NO_ROWS) -> I64:
+    """`count` of the rows 0..total-1 that are not `taken` (ascending), each subset equally likely: ascending int64.
+
+    Needs 0 <= count <= total - len(taken).
+    """
+    return np.sort(order(total, count, seed, stream, taken))
 
 
-def order(total: int, count: int, seed: int, stream: str) -> I64:
+def order(total: int, count: int, seed: int, stream: str, taken: I64 = NO_ROWS) -> I64:
     """The rows of `draw` in the order they are drawn, each order equally likely."""
-    rows, row_keys = _smallest(total, count, salt(seed, stream))
-    return rows[np.argsort(row_keys)]
+    places, place_keys = _smallest(total - len(taken), count, salt(seed, stream))
+    drawn = places[np.argsort(place_keys)]
+    # So many free rows lie below each taken one: a place counts free rows only.
+    free_below = taken - np.arange(len(taken))
+    return drawn + np.searchsorted(free_below, drawn, side="right")
 
 
 def _smallest(total: int, count: int, salt: np.uint64) -> tuple[I64, U64]:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from afray.algorithms import draws, numerics
 from afray.algorithms.closeness import closeness, lowest_closeness
+from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import Progress, Shard, Shards, count_rows, silent
@@ -42,10 +43,16 @@ class Proposal:
     """Row numbers; all rows of the shard if it has no more."""
 
 
-def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> I64:
-    """`size` rows in pick order, from a drawn first row on; ties to the lower row. Needs 1 <= size <= rows."""
+def cores(
+    shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent, labelled: I64 = NO_ROWS
+) -> I64:
+    """`size` rows in pick order, from the labelled rows on, or else from a drawn first row on; ties to the lower row.
+
+    Needs 1 <= size <= rows without a label.
+    """
     total = count_rows(shards)
-    new = picks = draws.draw(total, 1, seed, "start")
+    new = labelled if len(labelled) else draws.draw(total, 1, seed, "start")
+    picks = NO_ROWS if len(labelled) else new
     ticks = np.full(total, UNKNOWN, np.int64)
     proposed = max(FEWEST_PROPOSED, PROPOSED // len(shards.sizes))
     while len(picks) < size:

@@ -1,7 +1,8 @@
 """Spherical k-means whose centres have one value: rows are rounded to integers before they are added.
 
 Start from drawn rows; give every row to its nearest centre by canonical distance, ties to the lower centre; move each
-centre to the direction of its rows' sum; repeat until nothing moves. A centre without rows stays where it is.
+centre to the direction of its rows' sum; repeat until nothing moves. A centre without rows stays where it is. Rows
+that have labels already are centres that never move: what they stand for draws no other centre.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import assignment, draws, snap, units
+from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import Progress, Shard, Shards, count_rows, silent
@@ -27,22 +29,29 @@ FEATURE_TICKS = float(1 << 30)
 """Ticks per unit of a feature. Sums of 2**33 rows of norm <= 1 fit into an int64."""
 
 
-def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> I64:
-    """The nearest rows to `size` k-means centres, each row once: ascending."""
-    return np.sort(snap.snap(shards, centres(shards, size, seed, compute, progress), compute))
+def cores(
+    shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent, labelled: I64 = NO_ROWS
+) -> I64:
+    """The nearest rows to `size` k-means centres, each row once, none that is `labelled` (ascending): ascending."""
+    free = centres(shards, size, seed, compute, progress, labelled)[len(labelled) :]
+    return np.sort(snap.snap(shards, free, compute, labelled))
 
 
-def centres(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> F32:
-    """Unit vectors (size, D). Needs 1 <= size <= rows."""
-    start = draws.draw(count_rows(shards), size, seed, "start")
-    current = units.units(shards.take(start).astype(np.float64)).astype(np.float32)
+def centres(
+    shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent, labelled: I64 = NO_ROWS
+) -> F32:
+    """Unit vectors (len(labelled) + size, D), the labelled rows first. Needs 1 <= size <= rows without a label."""
+    start = draws.draw(count_rows(shards), size, seed, "start", labelled)
+    chosen = shards.take(np.concatenate([labelled, start]))
+    current = units.units(chosen.astype(np.float64)).astype(np.float32)
     previous = None
     for done in range(1, ROUNDS + 1):
         sums = functools.reduce(np.add, shards.map(sum_rows, current, compute))
         progress("core", done, ROUNDS)
         if previous is not None and np.array_equal(sums, previous):
             break
-        current, previous = _moved(current, sums), sums
+        moved, previous = _moved(current, sums), sums
+        current = np.concatenate([current[: len(labelled)], moved[len(labelled) :]])
     return current
 
 

@@ -8,6 +8,7 @@ integers (multiples of 2**-36), hence sums of them do not depend on their order.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,8 @@ def distance_ticks(x: NDArray[np.float32], i: int, y: NDArray[np.float32], j: in
 
 
 @compiled
-def dot(x: NDArray[np.float32], i: int, y: NDArray[np.float32], j: int) -> float:
-    """x[i] . y[j] in float64, eight lanes, fixed order."""
+def dot(x: NDArray[np.float32], i: int, y: NDArray[np.floating[Any]], j: int) -> float:
+    """x[i] . y[j] in float64, eight lanes, fixed order. y is float32 or float64."""
     d = x.shape[1]
     whole = d - d % 8
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0

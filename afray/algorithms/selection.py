@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,4 +66,18 @@ def plain(rows: I64, kept: int) -> Selection:
         score=missing,
         opponent=np.full(count, -1, np.int64),
         kept=kept,
+    )
+
+
+def without(selection: Selection, rows: I64) -> Selection:
+    """The selection less some of its rows (ascending); ranks close up, clusters keep their cores."""
+    left = ~np.isin(selection.rows, rows)
+    return replace(
+        selection,
+        rows=selection.rows[left],
+        is_core=selection.is_core[left],
+        cluster=selection.cluster[left],
+        distance=selection.distance[left],
+        score=selection.score[left],
+        opponent=selection.opponent[left],
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from afray.algorithms import numerics
 from afray.algorithms.closeness import closeness, lowest_closeness
+from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import Shard, Shards
@@ -39,15 +40,15 @@ class NearestRows:
     rows: I64
 
 
-def snap(shards: Shards, centres: F32, compute: Compute) -> I64:
+def snap(shards: Shards, centres: F32, compute: Compute, taken: I64 = NO_ROWS) -> I64:
     """The row of each of K centres (K, D): the nearest that no centre before it took, ties to the lower row.
 
-    Nearest by canonical distance. Needs K <= rows.
+    Nearest by canonical distance. Rows in `taken` are not there. Needs K <= rows.
     """
     rows = np.empty(0, np.int64)
     width = FIRST_WIDTH
     while len(rows) < len(centres):
-        lists = shards.map(nearest_rows, centres[len(rows) :], width, np.sort(rows), compute)
+        lists = shards.map(nearest_rows, centres[len(rows) :], width, np.sort(np.concatenate([rows, taken])), compute)
         rows = np.concatenate([rows, _hand_out(lists)])
         width *= 2
     return rows

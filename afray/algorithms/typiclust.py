@@ -2,7 +2,8 @@
 
 A row's typicality is its mean distance to its nearest neighbours inside its cluster, smaller = more typical; since all
 rows of a cluster have equally many neighbours, sums of canonical distances decide. A cluster without rows (k-means may
-leave some) passes its label on: to the largest cluster, the next one to the second largest, and so round.
+leave some) passes its label on: to the largest cluster, the next one to the second largest, and so round. Rows that
+have labels already are centres of clusters of their own, and count against these clusters' shares.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from afray.algorithms import assignment, kmeans, numerics
 from afray.algorithms.closeness import closeness
+from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.shards import Progress, RowSource, Shards, silent
@@ -35,23 +37,32 @@ class Cluster:
     picks: int
 
 
-def cores(shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent) -> I64:
-    """`size` rows in pick order: see `pick`. Needs 1 <= size <= rows."""
-    centres = kmeans.centres(shards, size, seed, compute, progress)
+def cores(
+    shards: Shards, size: int, seed: int, compute: Compute, progress: Progress = silent, labelled: I64 = NO_ROWS
+) -> I64:
+    """`size` rows in pick order: see `pick`. Needs 1 <= size <= rows without a label."""
+    centres = kmeans.centres(shards, size, seed, compute, progress, labelled)
     labels = np.concatenate(shards.map(assignment.nearest_step, centres, compute))
-    return pick(shards, labels.astype(np.int64), size, compute)
+    return pick(shards, labels.astype(np.int64), size, compute, labelled)
 
 
-def pick(shards: Shards, labels: I64, size: int, compute: Compute) -> I64:
-    """`size` rows for clusters given by the label (0..size-1) of every row (N,).
+def pick(shards: Shards, labels: I64, size: int, compute: Compute, labelled: I64 = NO_ROWS) -> I64:
+    """`size` rows for clusters given by the label (0..size-1, more by the number of labelled rows) of every row (N,).
 
     The most typical row of every cluster, largest cluster first (ties: lower label), then the second most typical ones
-    as far as labels are left, and so on.
+    as far as labels are left, and so on. A cluster with labelled rows (ascending) gets so many picks fewer.
     """
-    clusters = share_out(labels, size)
-    typical: list[I64] = shards.each(most_typical, clusters, compute)
+    clusters = [_without(cluster, labelled) for cluster in share_out(labels, len(labelled) + size)]
+    typical: list[I64] = shards.each(most_typical, [cluster for cluster in clusters if cluster.picks], compute)
     rounds = itertools.zip_longest(*typical)
-    return np.array([row for one_round in rounds for row in one_round if row is not None], np.int64)
+    picks = [row for one_round in rounds for row in one_round if row is not None]
+    # A cluster with more labels than its share leaves the others more than `size`.
+    return np.array(picks[:size], np.int64)
+
+
+def _without(cluster: Cluster, labelled: I64) -> Cluster:
+    has_label = np.isin(cluster.rows, labelled)
+    return Cluster(rows=cluster.rows[~has_label], picks=max(0, cluster.picks - int(has_label.sum())))
 
 
 def share_out(labels: I64, size: int) -> list[Cluster]:

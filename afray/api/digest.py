@@ -9,7 +9,7 @@ from afray.api.job import SelectionJob
 
 
 def spec_digest(job: SelectionJob) -> str:
-    """sha256 (hex) over canonical JSON of pool (without labels), embedding and selection, defaults written out.
+    """sha256 (hex) over canonical JSON of pool (without labels), embedding, selection, previous; defaults written out.
 
     Pods, deadlines, labels, evaluation and output do not count, so a job may change them and resume. Locations count
     as they stand: take the digest of a job whose URIs are resolved.
@@ -20,5 +20,7 @@ def spec_digest(job: SelectionJob) -> str:
         "embedding": spec.embedding.model_dump(mode="json", by_alias=True, exclude_none=True),
         "selection": spec.selection.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
+    if spec.previous is not None:
+        covered["previous"] = spec.previous.model_dump(mode="json", by_alias=True, exclude_none=True)
     canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -15,7 +15,7 @@ from afray.api.pool import EvaluationSpec, PoolSpec
 from afray.api.runtime import RuntimeSpec
 from afray.api.selection import SelectionSpec
 from afray.api.texts import AnnotationKey, JobName, LabelKey, LabelName, LabelValue
-from afray.api.training import AnnotationsSpec, FinetuneSpec
+from afray.api.training import AnnotationsSpec, FinetuneSpec, PreviousSpec
 
 GROUP: Final = "afray.dev"
 VERSION: Final = "v1alpha1"
@@ -59,6 +59,8 @@ class JobSpec(Block):
     """How rows become vectors."""
     selection: SelectionSpec
     """Which rows to choose."""
+    previous: PreviousSpec | None = None
+    """The round before this one: its labelled rows are kept as they are, and its vectors are used again."""
     labels: AnnotationsSpec | None = None
     """Labels of the selected rows. Without it finetune takes pool.labels, or waits."""
     finetune: FinetuneSpec | None = None

@@ -13,7 +13,7 @@ from afray.api.cel import Checked, Rule
 from afray.api.locations import File
 from afray.api.problems import broken
 
-Method = Literal["bilaf", "activeft", "kmeans", "kcenter", "typiclust", "random"]
+Method = Literal["bilaf", "activeft", "kmeans", "kcenter", "typiclust", "random", "uherding"]
 CoreMethod = Literal["activeft", "kmeans", "given"]
 BoundaryMode = Literal["paper", "released"]
 LARGEST_COUNT: Final = 1_000_000_000
@@ -127,18 +127,30 @@ class BoundarySpec(Block):
     """Factor on the distance to an opposing core for each row already picked against it; 1 is no penalty."""
 
 
+class UherdingSpec(Block):
+    """Settings of uherding; the defaults are those that were measured."""
+
+    kernel_scale: float = Field(0.7, ge=0.01, le=100)
+    """Reach of a row, per median distance of all rows to their nearest labelled row."""
+    neighbours: int = Field(16, ge=1, le=1000)
+    """Nearest labelled rows whose surroundings a candidate is judged by."""
+
+
 class SelectionSpec(Block):
     """Which rows to choose."""
 
     method: Method = "bilaf"
-    """bilaf; for comparison activeft, kmeans, kcenter, typiclust and random, which choose the whole budget alone."""
+    """bilaf; uherding for a round after the first; for comparison activeft, kmeans, kcenter, typiclust and random,
+    which choose the whole budget alone."""
     budget: BudgetSpec
-    """How many rows people will label."""
+    """How many rows people will label; with spec.previous, how many more."""
     core: CoreSpec = CoreSpec()
     """First step of bilaf. Method activeft takes `steps` and `rowsPerStep` from here."""
     denoise: DenoiseSpec = DenoiseSpec()
     """Second step of bilaf."""
     boundary: BoundarySpec = BoundarySpec()
     """Third step of bilaf."""
+    uherding: UherdingSpec | None = None
+    """Settings of uherding, which covers what the labels of earlier rounds leave uncertain; needs spec.previous."""
     seed: int = Field(0, ge=0, le=2**32 - 1)
     """Decides every draw."""

@@ -1,4 +1,4 @@
-"""Blocks about what follows the selection: annotations that come back, and finetuning."""
+"""Blocks about what follows a selection: annotations that come back, the round before this one, and finetuning."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ class AnnotationsSpec(Block):
     unsure). label-studio: a project exported as JSON, with the id of each row in `data.afray_id`."""
     sha256: Sha256 | None = None
     """Digest of the file; other bytes are refused."""
+
+
+class CertificateSpec(Block):
+    """The certificate of a finished selection."""
+
+    uri: File
+    """Its certificate.json; vectors and earlier labels are read beside it."""
+
+
+class PreviousSpec(Block):
+    """The round before this one: the same pool and encoder, and what people said about its rows."""
+
+    certificate: CertificateSpec
+    """The round before this one; its own previous rounds count too."""
+    labels: AnnotationsSpec
+    """Labels of the rows that it selected."""
 
 
 class FinetuneWorkersSpec(Block):

@@ -26,27 +26,51 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_SEEDS = 1000
+ALL_METHODS = "random,kmeans,activeft,kcenter,typiclust,bilaf"
 
 
 def bench(
     manifest: Annotated[Path, typer.Argument(help="SelectionJob with pool.labels and evaluation.", exists=True)],
     results: Annotated[Path, typer.Option(help="Folder for results, table and plot. A stopped bench goes on there.")],
     methods: Annotated[
-        str, typer.Option(help="Comma-separated; bilaf has 80 % of cores, bilaf@0.2 has 20 %.")
-    ] = "random,kmeans,activeft,kcenter,typiclust,bilaf",
+        str | None,
+        typer.Option(
+            help="Comma-separated; bilaf has 80 % of cores, bilaf@0.2 has 20 %, uherding@4 has four rounds.",
+            show_default=ALL_METHODS,
+        ),
+    ] = None,
+    rounds: Annotated[
+        str | None,
+        typer.Option(help="Such as 1,2,4: k-means at once beside uherding in so many rounds, instead of --methods."),
+    ] = None,
     budgets: Annotated[str, typer.Option(help="Labels, such as 50,100,300.")] = "50,100,300",
     seeds: Annotated[str, typer.Option(help="Such as 0-4 or 0,3,7.")] = "0-4",
     pool_size: Annotated[int | None, typer.Option(min=2, help="Rows drawn per seed. Default: the whole pool.")] = None,
-    base: Annotated[str, typer.Option(help="The method that others are compared with.")] = "random",
+    base: Annotated[
+        str | None, typer.Option(help="The method that others are compared with.", show_default="random, or kmeans")
+    ] = None,
     form: OutputOption = OutputFormat.table,
 ) -> None:
     """Compare selection methods by what their labels are worth: linear probe, 1-NN, macro recall, classes hit."""
     with errors_as_exit_codes(stopped=STOPPED):
         require_run_extra("afray bench")
         job = load_job(manifest, None)
-        plan = parse_plan(methods, budgets, seeds, base)
+        if rounds is not None:
+            methods, base = _methods_of_rounds(rounds, methods), base or "kmeans"
+        base = base or "random"
+        plan = parse_plan(methods or ALL_METHODS, budgets, seeds, base)
         table = compare(job, plan, pool_size, base, results, choose_display(console(stderr=True)))
         emit(summarize(table, job, write(table, job, results)), form)
+
+
+def _methods_of_rounds(rounds: str, methods: str | None) -> str:
+    """Names of methods for numbers of rounds. Raises SpecError for another word, and for both options at once."""
+    if methods is not None:
+        raise SpecError(
+            "--rounds", rounds, "stands beside --methods", "Write one of them: --methods kmeans,uherding@2."
+        )
+    numbers = _unique("--rounds", rounds, lambda text: _number("--rounds", text, 1))
+    return ",".join("kmeans" if number == 1 else f"uherding@{number}" for number in numbers)
 
 
 def parse_plan(methods: str, budgets: str, seeds: str, base: str) -> Plan:

@@ -9,6 +9,8 @@ import typer
 from afray import __version__
 from afray.cli.bench import bench
 from afray.cli.cluster import CLUSTER_COMMANDS
+from afray.cli.diff import diff
+from afray.cli.next import next_round
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
 from afray.cli.run import run
@@ -28,6 +30,8 @@ app.command()(validate)
 app.command()(verify)
 app.command()(report)
 app.command()(bench)
+app.command("next")(next_round)
+app.command()(diff)
 app.command()(version)
 for command in CLUSTER_COMMANDS:
     app.command(rich_help_panel="On a cluster")(command)

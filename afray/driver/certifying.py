@@ -11,6 +11,7 @@ from afray.driver.embedding import GIVEN, EmbeddedPool
 from afray.driver.given_cores import given_digest
 from afray.driver.outputs import Outcome, output_files
 from afray.driver.publishing import FILES, publish
+from afray.driver.rounds import answers, learning
 from afray.driver.workspace import Workspace
 from afray.reporting import certificate as certificates
 from afray.reporting.certificate import (
@@ -21,12 +22,13 @@ from afray.reporting.certificate import (
     EmbeddingFacts,
     IndexFacts,
     ModelFacts,
+    PreviousFacts,
 )
 from afray.reporting.digests import content_digest, selection_digest
 from afray.reporting.facts import Funnel
 from afray.runtime.embedding import EncoderFacts
 from afray.runtime.vectors import VECTORS
-from afray.storage.commits import commit, committed, read_blob
+from afray.storage.commits import Commit, commit, committed, read_blob
 from afray.storage.ownership import SELECTION
 from afray.storage.store import ObjectMissing, Store
 
@@ -90,6 +92,22 @@ def build_certificate(
         counters=count_funnel(pool, outcome),
         outputs=outputs,
         selection_digest=selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist()),
+        previous=previous_facts(workspace.output, selection) if selection else None,
+    )
+
+
+def previous_facts(output: Store, selection: Commit) -> PreviousFacts | None:
+    """The rounds that a committed selection goes on from, None for a first round."""
+    kept, model = selection.blobs.get(answers.ROLE), selection.blobs.get(learning.ROLE)
+    if kept is None:
+        return None
+    known = answers.read(read_blob(output, kept))
+    return PreviousFacts(
+        certificate=known.rounds[-1].certificate,
+        labels=known.rounds[-1].file,
+        answered=len(known.ids),
+        answers=kept.sha256,
+        model=model.sha256 if model else None,
     )
 
 

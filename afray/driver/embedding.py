@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from afray.pool.listing import open_pool
 from afray.pool.manifest import PoolIndex
 from afray.runtime.crew import Task
 from afray.runtime.embedding import EmbedPlan, EncoderFacts, describe_encoder, embed_part, read_rows
+from afray.runtime.reusing import NEW, StoredVectors, take_over_part
 from afray.runtime.vectors import VECTORS, VectorShard
 from afray.storage.commits import Commit, committed
 from afray.storage.store import Store
@@ -29,6 +31,23 @@ from afray.storage.store import Store
 I64 = NDArray[np.int64]
 GIVEN = "given"
 """Name of the encoder of a pool that holds embeddings."""
+
+
+class Reusable(Protocol):
+    """Vectors of an earlier round of the same pool."""
+
+    @property
+    def stored(self) -> StoredVectors:
+        """Where they are."""
+        ...
+
+    def identify(self, workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
+        """The encoder of both rounds. Raises SpecError if they have two."""
+        ...
+
+    def match(self, index: PoolIndex) -> Iterator[I64]:
+        """Per part of the index, the rows' pool ids in the earlier round. Raises SpecError for another pool."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,8 +92,11 @@ class EmbeddedPool:
         """Rows of the index (ROW_SCHEMA), in the order asked for."""
         return _in_order(pool_ids, self.index.shard_size, self.index.read_part)
 
-    def find(self, ids: list[str]) -> I64:
-        """Row numbers of ids, in the order asked for; -1 for those that are unknown or do not take part."""
+    def find(self, ids: list[str], *, through_copies: bool = False) -> I64:
+        """Row numbers of ids, in the order asked for; -1 for those that are unknown or do not take part.
+
+        `through_copies`: of copies, those of the rows that stand for them.
+        """
         places = dict.fromkeys(ids, -1)
         for number in range(self.index.shard_count):
             part = self.index.read_part(number)
@@ -82,6 +104,8 @@ class EmbeddedPool:
             here = part.filter(hit)
             places.update(zip(here["id"].to_pylist(), here["pool_id"].to_pylist(), strict=True))
         pool_ids = np.array([places[row_id] for row_id in ids], np.int64)
+        if through_copies:
+            pool_ids = self.rows.originals(pool_ids)
         return np.where(pool_ids < 0, -1, self.rows.row_numbers(np.maximum(pool_ids, 0)))
 
     def describe(self, pool_ids: I64) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -114,21 +138,24 @@ def embed_pool(
     labels: Mapping[str, str] | None = None,
     selection: SelectionSpec | None = None,
     known: EncoderFacts | None = None,
+    earlier: Reusable | None = None,
+    answered: int = 0,
 ) -> EmbeddedPool:
     """Index and embed a pool, as far as an earlier run has not done it.
 
     `labels` and what `selection` asks for are checked against the index before anything expensive starts. `known`
-    spares loading the encoder when a finished run says what it was.
+    spares loading the encoder when a finished run says what it was; rows of `earlier` are not embedded again, and
+    `answered` ones are none that could be selected.
     Raises SpecError for a selection that needs more rows, PoolError for a pool that is empty or broken as a whole,
     StorageError, Retryable and Fenced.
     """
     source = open_pool(pool)
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
-        field = "spec.pool.labels" if isinstance(pool, PoolSpec) else "spec.evaluation.labels"
-        check_known(labels, _all_ids(index), field=field)
+        _require_known(labels, index, pool)
+    matches = list(earlier.match(index)) if earlier else []
     if selection is not None:
-        check_budget(selection, index.rows)
+        check_budget(selection, index.rows, answered=answered)
     plan = EmbedPlan(
         pool=pool,
         decode=decode,
@@ -138,15 +165,14 @@ def embed_pool(
         expects_gpu=workspace.has_gpus,
         title=title,
     )
-    facts = known or identify(workspace, plan)
-    parts = embed_parts(workspace, plan, facts)
-    tables = [read_rows(workspace.output, part) for part in parts]
+    facts = known or (earlier.identify(workspace, plan) if earlier else identify(workspace, plan))
+    parts = embed_parts(workspace, plan, facts, earlier.stored if earlier else None, matches)
     return EmbeddedPool(
         plan=plan,
         output=workspace.output,
         encoder=facts,
         parts=tuple(parts),
-        rows=settle(tables, collapse_copies=not plan.has_vectors),
+        rows=settle([read_rows(workspace.output, part) for part in parts], collapse_copies=not plan.has_vectors),
     )
 
 
@@ -182,12 +208,23 @@ def identify(workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
     return facts
 
 
-def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts) -> list[Commit]:
-    """Every part's commit; parts that an earlier run finished are not touched."""
-    output, fence = workspace.output, workspace.fence
+def part_names(facts: EncoderFacts, index: PoolIndex, *, rejects_zero_vectors: bool) -> list[str]:
+    """Names of the commits that hold the parts of an index, embedded."""
     # The same vectors are kept twice where one spec puts zero vectors into quarantine and another takes them.
-    folder = f"embeddings/{facts.fingerprint[:32]}" + ("-without-zeros" if plan.rejects_zero_vectors else "")
-    names = [f"{folder}/{number:05d}" for number in range(plan.index.shard_count)]
+    folder = f"embeddings/{facts.fingerprint[:32]}" + ("-without-zeros" if rejects_zero_vectors else "")
+    return [f"{folder}/{number:05d}" for number in range(index.shard_count)]
+
+
+def embed_parts(
+    workspace: Workspace,
+    plan: EmbedPlan,
+    facts: EncoderFacts,
+    stored: StoredVectors | None = None,
+    matches: Sequence[I64] = (),
+) -> list[Commit]:
+    """Every part's commit. Finished parts are not touched; `stored` rows are taken over as `matches` says by part."""
+    output = workspace.output
+    names = part_names(facts, plan.index, rejects_zero_vectors=plan.rejects_zero_vectors)
     parts = [committed(output, name) for name in names]
     missing = [number for number, part in enumerate(parts) if part is None]
     done = sum(_row_count(part) for part in parts if part is not None)
@@ -200,19 +237,43 @@ def embed_parts(workspace: Workspace, plan: EmbedPlan, facts: EncoderFacts) -> l
             done += _row_count(part)
             bar.update(done)
 
-        tasks = [
-            Task(
-                name=f"part {number} of the {plan.title}",
-                function=embed_part,
-                args=(plan, number, names[number], output, fence),
-                is_leased=True,
-                needs_gpu=plan.expects_gpu and not plan.has_vectors,
-            )
-            for number in missing
-        ]
+        tasks = _embed_tasks(workspace, plan, {number: names[number] for number in missing}, stored, matches)
         if tasks:
             workspace.crew.run(tasks, on_done=finish, on_rows=lambda rows: bar.update(done + rows))
     return [part for part in parts if part is not None]
+
+
+def _embed_tasks(
+    workspace: Workspace,
+    plan: EmbedPlan,
+    missing: Mapping[int, str],
+    stored: StoredVectors | None,
+    matches: Sequence[I64],
+) -> list[Task]:
+    """One task per part that is missing, by number and name."""
+    fence = workspace.fence
+    tasks = []
+    for number, name in missing.items():
+        args: tuple[object, ...] = (plan, number, name, workspace.output, fence)
+        function: Callable[..., Commit] = embed_part
+        computes = not plan.has_vectors
+        if stored:
+            function, args = take_over_part, (*args, stored, matches[number])
+            computes = computes and bool((matches[number] == NEW).any())
+        task = Task(
+            name=f"part {number} of the {plan.title}",
+            function=function,
+            args=args,
+            is_leased=True,
+            needs_gpu=plan.expects_gpu and computes,
+        )
+        tasks.append(task)
+    return tasks
+
+
+def _require_known(labels: Mapping[str, str], index: PoolIndex, pool: PoolSpec | EvaluationSpec) -> None:
+    field = "spec.pool.labels" if isinstance(pool, PoolSpec) else "spec.evaluation.labels"
+    check_known(labels, _all_ids(index), field=field)
 
 
 def _all_ids(index: PoolIndex) -> Iterator[str]:

@@ -5,6 +5,7 @@ Needs labels of the selected rows; without them a job ends after its selection, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,14 @@ from afray.driver.kept import check_quarantine
 from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import Labels, check_selected
 from afray.driver.outputs import HELDOUT_QUARANTINE, Outcome, publish_quarantine
+from afray.driver.rounds import answers
+from afray.driver.rounds.frozen import find_rows
 from afray.driver.workspace import Workspace
 from afray.errors import PoolError
 from afray.evaluation.labels import LabelledRows, OneClass
 from afray.reporting.report import Evaluation, Finetune, LinearProbe, RandomDraw
+from afray.storage.commits import committed, read_blob
+from afray.storage.ownership import SELECTION
 
 if TYPE_CHECKING:
     from afray.evaluation.probe import RandomComparison
@@ -54,18 +59,30 @@ def evaluate(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, lab
 
 
 def evaluate_strictly(workspace: Workspace, prepared: PreparedPool, outcome: Outcome, labels: Labels) -> Evaluation:
-    """The same for a stage that exists for it alone. Raises Unlabelled and OneClass too."""
+    """The same for a stage that exists for it alone: of all labels that were paid for, those of earlier rounds too.
+
+    Raises Unlabelled and OneClass too.
+    """
     if labels.of_selection is None:
         raise Unlabelled(HOW_TO_GO_ON)
     if labels.selected is not None:
         check_selected(labels.selected, outcome.tables.selection["id"].to_pylist())
+    known = earlier_labels(workspace)
     labelled = find_labelled(
-        prepared.pool, labels.of_selection, "spec.labels" if labels.selected else "spec.pool.labels"
+        prepared.pool, {**labels.of_selection, **known}, "spec.labels" if labels.selected else "spec.pool.labels"
     )
-    selected = labelled.among(outcome.selection.rows)
-    if not len(selected.rows):
+    chosen = outcome.selection.rows
+    if not len(labelled.among(chosen).rows):
         raise Unlabelled(NO_SELECTED_ROW)
-    return measure(workspace, prepared, selected, labelled, labels)
+    paid = labelled.among(np.concatenate([chosen, find_rows(prepared.pool, list(known))]))
+    return measure(workspace, prepared, paid, labelled, labels)
+
+
+def earlier_labels(workspace: Workspace) -> Mapping[str, str]:
+    """Label by id of the rounds before, as kept with the selection; none in a first round."""
+    stored = committed(workspace.output, SELECTION)
+    kept = stored.blobs.get(answers.ROLE) if stored else None
+    return answers.read(read_blob(workspace.output, kept)).labels if kept else {}
 
 
 def measure(

@@ -12,6 +12,7 @@ from afray.driver.given_cores import require_same_cores
 from afray.driver.labelling import Labels, load_labels
 from afray.driver.progress import Display
 from afray.driver.publishing import REPORTS, publish_commits
+from afray.driver.rounds.unchanged import require_same_labels
 from afray.driver.workspace import RunSettings, Workspace
 from afray.reporting import report as reports
 from afray.reporting.digests import content_digest
@@ -79,9 +80,10 @@ def finish(workspace: Workspace, name: str, work: Callable[[], ReportFiles]) -> 
 def find_finished(workspace: Workspace, name: str) -> Commit | None:
     """The report of a run that had nothing left to do, None if there is work to do.
 
-    Raises SpecError if the file of given cores is another one by now.
+    Raises SpecError if the file of given cores, or of an earlier round's labels, is another one by now.
     """
     require_same_cores(workspace)
+    require_same_labels(workspace)
     return committed(workspace.output, name)
 
 

@@ -56,6 +56,14 @@ class KeptRows:
             found[here] = self.positions[shard][rows[here] - self.row_starts[shard]] + self.shard_starts[shard]
         return found
 
+    def originals(self, pool_ids: I64) -> I64:
+        """Pool ids with those of the rows that stand for them in place of copies."""
+        place = np.searchsorted(self.copies, pool_ids)
+        is_copy = np.isin(pool_ids, self.copies)
+        found = pool_ids.copy()
+        found[is_copy] = self.copy_of[place[is_copy]]
+        return found
+
     def row_numbers(self, pool_ids: I64) -> I64:
         """Row numbers of pool ids; -1 for rows that do not take part."""
         shards = np.searchsorted(self.shard_starts, pool_ids, side="right") - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -63,17 +63,22 @@ def check_selected(answers: Answers, selected_ids: list[str]) -> None:
         problem="are of no selected row",
         remedy="leave out what selection.csv does not list (spec.pool.labels may have it), or correct the column id",
     )
-    selected, answered = dict.fromkeys(selected_ids), frozenset(answers.ids)
-    missing = [row_id for row_id in selected if row_id not in answered]
-    if len(answered) < REQUIRED_COVERAGE * len(selected):
-        raise PoolError(
-            f"spec.labels: {len(answered)} of {len(selected)} selected rows are answered, {REQUIRED_COVERAGE:.0%} are "
-            f"needed; {len(missing)} are missing, the first of them {missing[0]!r}. Label or skip the rest"
-        )
+    check_coverage(answers, selected_ids, field="spec.labels")
     classes = sorted(set(answers.labels.values()))
     if len(classes) < 2:
         named = f"{classes[0]!r} only" if classes else "no class"
         raise PoolError(f"spec.labels: the labels name {named}; two classes are needed. Check the label file")
+
+
+def check_coverage(answers: Answers, selected_ids: Sequence[str], *, field: str) -> None:
+    """Raises PoolError if the answers (of selected rows only) leave too many rows open; `field` names their file."""
+    selected, answered = dict.fromkeys(selected_ids), frozenset(answers.ids)
+    missing = [row_id for row_id in selected if row_id not in answered]
+    if len(answered) < REQUIRED_COVERAGE * len(selected):
+        raise PoolError(
+            f"{field}: {len(answered)} of {len(selected)} selected rows are answered, {REQUIRED_COVERAGE:.0%} are "
+            f"needed; {len(missing)} are missing, the first of them {missing[0]!r}. Label or skip the rest"
+        )
 
 
 def _describe(answers: Answers | None) -> JsonValue:

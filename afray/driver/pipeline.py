@@ -19,6 +19,7 @@ from afray.driver.labelling import Labels
 from afray.driver.metering import meter_funnel
 from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import draw_report
+from afray.driver.rounds.going_on import GoingOn, go_on
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
 from afray.reporting.certificate import Certificate
@@ -35,8 +36,11 @@ def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evalu
     Raises any AfrayError; whatever was committed before stays usable.
     """
     certificate = find_certificate(workspace.output)
-    prepared = PreparedPool(workspace, embed(workspace, certificate, labels, selection=workspace.job.spec.selection))
-    outcome = name_selection(prepared.pool, select(workspace, prepared))
+    # A finished selection keeps all that it was made of: the round before may be gone by then.
+    before = go_on(workspace) if certificate is None else None
+    pool = embed(workspace, certificate, labels, selection=workspace.job.spec.selection, before=before)
+    prepared = PreparedPool(workspace, pool)
+    outcome = name_selection(pool, select(workspace, prepared, before.known if before else None))
     meter_funnel(workspace.meter, kept=outcome.selection.kept, selected=len(outcome.selection.rows))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
     evaluation = measure(workspace, prepared, outcome, labels)
@@ -49,7 +53,12 @@ def measure_nothing(_: Workspace, __: PreparedPool, ___: Outcome, ____: Labels) 
 
 
 def embed(
-    workspace: Workspace, certificate: Certificate | None, labels: Labels, *, selection: SelectionSpec | None = None
+    workspace: Workspace,
+    certificate: Certificate | None,
+    labels: Labels,
+    *,
+    selection: SelectionSpec | None = None,
+    before: GoingOn | None = None,
 ) -> EmbeddedPool:
     """The pool's vectors, if there are rows enough for `selection`.
 
@@ -64,6 +73,8 @@ def embed(
         labels=labels.pool,
         selection=selection,
         known=encoder_facts(certificate) if certificate else None,
+        earlier=before.vectors if before else None,
+        answered=len(before.known.ids) if before else 0,
     )
     rows = pool.rows
     meter_funnel(workspace.meter, listed=rows.listed, readable=rows.readable, unique=rows.unique)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from afray.reporting import certificate as certificates
 from afray.reporting import report as reports
+from afray.reporting.certificate import Certificate
 from afray.reporting.digests import content_digest
 from afray.storage.commits import SUFFIX, Commit, Fence, committed, read_blob
 from afray.storage.store import ObjectMissing, Store
@@ -49,6 +50,12 @@ def published_digest(output: Store, name: str) -> str | None:
         return content_digest(output.read(name))
     except ObjectMissing:
         return None
+
+
+def digest_outputs(output: Store, certificate: Certificate) -> dict[str, str]:
+    """sha256 of every certified file that is there."""
+    found = {name: published_digest(output, name) for name in certificate.outputs}
+    return {name: digest for name, digest in found.items() if digest is not None}
 
 
 def find_commits(output: Store, folder: str) -> Iterator[Commit]:

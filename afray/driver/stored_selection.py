@@ -1,15 +1,18 @@
-"""A finished selection in storage: row numbers and scores, from which every table and report is made again."""
+"""A finished selection in storage: row numbers and scores, from which every table and report is made again.
+
+Beside them the files that it was made of, by role: given cores, answers of earlier rounds, the model of them.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from afray.algorithms.selection import Selection
-from afray.driver import given_cores
 from afray.errors import Fenced
 from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.ownership import SELECTION
@@ -20,15 +23,13 @@ _SPEC = "spec"
 
 
 def store_selection(
-    output: Store, selection: Selection, given: bytes | None, *, spec_digest: str, fence: Fence
+    output: Store, selection: Selection, inputs: Mapping[str, bytes], *, spec_digest: str, fence: Fence
 ) -> Commit:
-    """Commit the selection, and the file of its given cores; if one is committed already, that one stays."""
+    """Commit the selection and the files that it was made of; if one is committed already, that one stays."""
     buffer = io.BytesIO()
     arrays = {field.name: np.asarray(getattr(selection, field.name)) for field in fields(selection)}
     np.savez(buffer, allow_pickle=False, **arrays)
-    payload: dict[str, bytes | Path] = {_ARRAYS: buffer.getvalue()}
-    if given is not None:
-        payload[given_cores.ROLE] = given
+    payload: dict[str, bytes | Path] = {_ARRAYS: buffer.getvalue(), **inputs}
     return commit(output, SELECTION, payload, {_SPEC: spec_digest}, fence=fence)
 
 
@@ -44,7 +45,6 @@ def load_selection(output: Store, stored: Commit, *, spec_digest: str) -> Select
     return Selection(**{**values, "kept": int(values["kept"])})
 
 
-def load_given_cores(output: Store, stored: Commit) -> bytes | None:
-    """The kept file of given cores, None for another method. Raises IntegrityError if its bytes changed."""
-    blob = stored.blobs.get(given_cores.ROLE)
-    return None if blob is None else read_blob(output, blob)
+def load_inputs(output: Store, stored: Commit) -> dict[str, bytes]:
+    """The kept files that the selection was made of, by role. Raises IntegrityError if their bytes changed."""
+    return {role: read_blob(output, blob) for role, blob in stored.blobs.items() if role != _ARRAYS}

@@ -1,4 +1,4 @@
-"""Checking a finished run against its certificate: files, commits, index, stored vectors, and once more the selection.
+"""Checking a finished run against its certificate: files, commits, rounds before it, index, stored vectors, selection.
 
 Nothing is written to the output, and nobody has to own it.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,10 +20,19 @@ from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
 from afray.driver.outputs import name_selection
 from afray.driver.progress import Display
-from afray.driver.publishing import FILES, HTML, REPORTS, find_commits, find_report, published_digest
+from afray.driver.publishing import (
+    FILES,
+    HTML,
+    REPORTS,
+    digest_outputs,
+    find_commits,
+    find_report,
+    published_digest,
+)
+from afray.driver.rounds.chain import check_chain
 from afray.driver.selecting import compute
 from afray.driver.stages import Stages
-from afray.driver.stored_selection import load_given_cores
+from afray.driver.stored_selection import load_inputs
 from afray.driver.workspace import RunSettings, Workspace
 from afray.errors import PoolError
 from afray.pool.parts import FIRST_LINK, extend_digest
@@ -37,23 +45,13 @@ from afray.runtime.embedding import embed_batch
 from afray.runtime.vectors import VECTORS, read_vectors
 from afray.storage.commits import SUFFIX, committed
 from afray.storage.ownership import SELECTION
-from afray.storage.reading import ReadOnlyStore
+from afray.storage.reading import NoFence, ReadOnlyStore
 from afray.storage.store import ObjectMissing, Store
 
 COMMITTED = ("selection", FINETUNE_FOLDER, REPORTS)
 PRESENT = "present"
 ALL_ROWS = -1
 """Embed every row again."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoFence:
-    """A reader owns nothing, and commits nothing."""
-
-    epoch: int = 0
-
-    def check(self) -> None:
-        """Never in the way."""
 
 
 def verify(uri: str, settings: RunSettings, display: Display, *, embed: int = 0) -> Iterator[Check]:
@@ -69,16 +67,11 @@ def verify(uri: str, settings: RunSettings, display: Display, *, embed: int = 0)
     yield from check_published(output)
     yield from check_commits(output)
     job = read_job(output)
+    yield from check_chain(job, certificate)
     with reading(job, settings, output, display) as workspace:
         spec = job.spec
         pool = embed_pool(workspace, spec.pool, spec.pool.decode, title="pool", known=encoder_facts(certificate))
         yield from checks(certificate, recompute(workspace, pool, certificate, embed))
-
-
-def digest_outputs(output: Store, certificate: Certificate) -> dict[str, str]:
-    """sha256 of every certified file that is there."""
-    found = {name: published_digest(output, name) for name in certificate.outputs}
-    return {name: digest for name, digest in found.items() if digest is not None}
 
 
 def check_published(output: Store) -> Iterator[Check]:
@@ -143,11 +136,11 @@ def digest_shards(pool: EmbeddedPool) -> Iterator[tuple[int, str | None]]:
 
 
 def certify_again(workspace: Workspace, pool: EmbeddedPool, certificate: Certificate) -> Iterator[Certificate]:
-    """The certificate of the selection that stored vectors and the kept file of given cores give."""
+    """The certificate of the selection that stored vectors and the files kept with it give."""
     stored = committed(workspace.output, SELECTION)
-    given = load_given_cores(workspace.output, stored) if stored else None
+    inputs = load_inputs(workspace.output, stored) if stored else {}
     with workspace.stages.stage("select", unit="steps") as (bar, _):
-        outcome = name_selection(pool, compute(workspace, PreparedPool(workspace, pool), bar, given))
+        outcome = name_selection(pool, compute(workspace, PreparedPool(workspace, pool), bar, inputs))
     yield build_certificate(workspace, pool, outcome, certificate.outputs)
 
 

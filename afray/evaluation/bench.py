@@ -65,6 +65,7 @@ class Protocol:
             "core_method": self.options.core_method,
             "activeft": {"steps": self.options.activeft.steps, "rows_per_step": self.options.activeft.rows_per_step},
             "bilaf": asdict(self.options.bilaf),
+            "uherding": asdict(self.options.uherding),
             "inverse_penalty": probe.INVERSE_PENALTY,
         }
 
@@ -115,7 +116,7 @@ def run(
         shards = LocalShards(arena.pool.vectors, shards=threads, threads=threads)
         for contender, budgets in missing.items():
             report(f"{contender.name}, seed {seed}")
-            for choice in select_budgets(contender, shards, budgets, protocol.options, seed):
+            for choice in select_budgets(contender, shards, arena.pool.labels, budgets, protocol.options, seed):
                 results.add(judge(arena, contender, choice, seed))
                 report(f"{contender.name}, seed {seed}")
     return [results.cells[key] for key in plan.keys]

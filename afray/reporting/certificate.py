@@ -74,6 +74,21 @@ class CodeFacts(Facts):
     """Version by name, of every library that can change a vector or an id."""
 
 
+class PreviousFacts(Facts):
+    """The round before: what labels were added to those that it knew, and what was learned from all of them."""
+
+    certificate: Digest
+    """That round's certificate.json."""
+    labels: Digest
+    """The label file that came back for it."""
+    answered: Count
+    """Rows that have an answer by now, over all rounds."""
+    answers: Digest
+    """All answers, as kept with the selection."""
+    model: Digest | None
+    """The model of all labels, as kept with the selection; null where the method learns none, or nothing to learn."""
+
+
 class Certificate(Facts):
     """What was selected from what, by what. `model` and `decode` are null for pools that hold embeddings."""
 
@@ -91,7 +106,8 @@ class Certificate(Facts):
     outputs: dict[str, Digest]
     """sha256 of every other output file, by its key below the output."""
     selection_digest: Digest
-    previous: None = None
+    previous: PreviousFacts | None = None
+    """null in a first round."""
 
 
 def write(certificate: Certificate) -> bytes:

@@ -26,6 +26,9 @@ from afray.runtime.worker import WorkerContext
 from afray.storage.commits import Commit, Fence, commit, read_blob
 from afray.storage.store import Store
 
+Embedded = tuple[NDArray[np.float32], pa.Table, str]
+"""Vectors (n, D), their EMBEDDED_SCHEMA, and the class of the device that computed them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbedPlan:
@@ -96,19 +99,39 @@ def require_gpu(_: WorkerContext, embedding: EmbeddingSpec) -> None:
 
 def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, output: Store, fence: Fence) -> Commit:
     """Task: embed one part of the index and commit it as `name`."""
-    part = plan.index.read_part(number)
-    if plan.has_vectors:
-        given = read_vectors(plan.pool, plan.source, part)
-        vectors, table = accept_vectors(part, given, rejects_zero_vectors=plan.rejects_zero_vectors)
-        device = "given"
-        context.meter.count(metrics.EMBEDDED_ROWS, len(part), stage=plan.stage)
-    else:
+    computed = compute_part(context, plan, plan.index.read_part(number))
+    return store_part(context, plan, name, computed, output, fence)
+
+
+def compute_part(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> Embedded:
+    """Embed rows of the index."""
+    if not plan.has_vectors:
         from afray.runtime import encoding
 
-        vectors, table, device = encoding.embed_pixels(context, plan, part)
+        return encoding.embed_pixels(context, plan, part)
+    given = read_vectors(plan.pool, plan.source, part)
+    vectors, table = accept_vectors(part, given, rejects_zero_vectors=plan.rejects_zero_vectors)
+    context.meter.count(metrics.EMBEDDED_ROWS, len(part), stage=plan.stage)
+    return vectors, table, "given"
+
+
+def store_part(
+    context: WorkerContext,
+    plan: EmbedPlan,
+    name: str,
+    embedded: Embedded,
+    output: Store,
+    fence: Fence,
+    *,
+    reused: int = 0,
+) -> Commit:
+    """Commit a part as `name`; `reused` of its rows were embedded by an earlier round."""
+    vectors, table, device = embedded
     context.move()
-    context.meter.count(metrics.QUARANTINED_ROWS, len(part) - table["reason"].null_count, stage=plan.stage)
-    facts: dict[str, JsonValue] = {"rows": len(part), "dim": int(vectors.shape[1]), "device": device}
+    context.meter.count(metrics.QUARANTINED_ROWS, len(table) - table["reason"].null_count, stage=plan.stage)
+    facts: dict[str, JsonValue] = {"rows": len(table), "dim": int(vectors.shape[1]), "device": device}
+    if reused:
+        facts["reused"] = reused
     payload = {VECTORS: pack(vectors), ROWS: _table_bytes(table)}
     context.meter.count(metrics.WRITTEN_BYTES, sum(map(len, payload.values())), stage=plan.stage)
     return commit(output, name, payload, facts, fence=fence)

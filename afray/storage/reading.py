@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from afray.errors import IntegrityError
 from afray.storage import addresses
 from afray.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NoFence:
+    """A reader owns nothing, and commits nothing."""
+
+    epoch: int = 0
+
+    def check(self) -> None:
+        """Never in the way."""
 
 
 class ReadOnlyStore(Store):

@@ -14,6 +14,7 @@ from helpers.manifests import CLUSTER, REMOVED, RUNTIME, WORKERS
 Changes = Mapping[str, object]
 LABELS: Final = {"uri": "s3://plant/labels.csv", "format": "csv"}
 EVALUATION: Final = {"uri": "s3://plant/heldout", "format": "images", "labels": LABELS}
+PREVIOUS: Final = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}, "labels": LABELS}
 EMBEDDINGS: Final = {"spec.pool.format": "embeddings", "spec.embedding": REMOVED}
 SECRET: Final = {"secretKeyRef": {"name": "hub", "key": "token"}}
 CPU_ONLY: Final = {**WORKERS, "resources": {"cpu": "8", "memory": "32Gi"}}
@@ -89,6 +90,18 @@ REFUSED: Final = (
         {"spec.pool.format": "parquet", "spec.pool.labels": {"uri": "s3://plant/welds/l.parquet", "format": "parquet"}},
         "spec.pool.labels.uri",
     ),
+    Refused(
+        {
+            "spec.pool.format": "parquet",
+            "spec.previous": {**PREVIOUS, "labels": {"uri": "s3://plant/welds/l.parquet", "format": "parquet"}},
+        },
+        "spec.previous.labels.uri",
+    ),
+    Refused({"spec.previous": PREVIOUS, "spec.output.uri": "s3://plant/out-1"}, "spec.output.uri"),
+    _value(
+        "spec.previous", {**PREVIOUS, "certificate": {"uri": "s3://plant/out-1/"}}, at="spec.previous.certificate.uri"
+    ),
+    _schema("spec.previous", {"labels": LABELS}, at="spec.previous.certificate"),
     # pool and embedding
     _schema("spec.pool.format", "csv"),
     _schema("spec.pool.maxBadFraction", 1),
@@ -133,6 +146,17 @@ REFUSED: Final = (
         "spec.selection.boundary.mode",
     ),
     _schema("spec.selection.method", "kcentre"),
+    _value("spec.selection.method", "uherding"),
+    Refused({"spec.previous": PREVIOUS, "spec.selection.uherding": {}}, "spec.selection.uherding"),
+    Refused(
+        {
+            "spec.previous": PREVIOUS,
+            "spec.selection.method": "uherding",
+            "spec.selection.uherding": {"neighbours": 0},
+        },
+        "spec.selection.uherding.neighbours",
+        same_words=False,
+    ),
     _schema("spec.selection.boundary", {"opponentPenalty": 0.9}, at="spec.selection.boundary.opponentPenalty"),
     _schema("spec.selection.seed", 2**32),
     # finetune and pods
@@ -212,6 +236,13 @@ ACCEPTED: Final[tuple[Changes, ...]] = (
     {"spec.selection.method": "activeft", "spec.selection.core": {"steps": 10}},
     {"spec.selection.method": "random", "spec.selection.core": {"size": "auto"}, "spec.selection.denoise": {}},
     {"spec.selection.boundary": {"mode": "released", "opponentPenalty": 1}, "spec.selection.seed": 2**32 - 1},
+    {"spec.previous": PREVIOUS, "spec.selection.method": "uherding"},
+    {
+        "spec.previous": {**PREVIOUS, "labels": {**LABELS, "sha256": "f" * 64}},
+        "spec.selection.method": "uherding",
+        "spec.selection.uherding": {"kernelScale": 0.5, "neighbours": 4},
+    },
+    {"spec.previous": PREVIOUS},
     {"spec.labels": {**LABELS, "sha256": "f" * 64}, "spec.finetune": {}, "spec.evaluation": EVALUATION},
     {"spec.labels": {"uri": "s3://plant/export.json", "format": "label-studio"}},
     {"spec.finetune": {"workers": {"group": "gpu", "replicas": 2}, "activeDeadlineSeconds": 3600}},
@@ -255,6 +286,7 @@ REFUSED_CHANGES: Final[tuple[tuple[Changes, str], ...]] = (
     ({"spec.finetune": REMOVED}, "spec.finetune"),
     ({"spec.finetune": {"epochs": 51}}, "spec.finetune"),
     ({"spec.evaluation": EVALUATION}, "spec.evaluation"),
+    ({"spec.previous": PREVIOUS}, "spec.previous"),
     ({"spec.output.uri": "s3://plant/out2"}, "spec.output"),
     ({"spec.runtime.image": "registry.example.com/afray:1.1"}, "spec.runtime"),
     ({"spec.cluster.workers[0].replicas": 3}, "spec.cluster"),

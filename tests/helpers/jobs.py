@@ -256,6 +256,10 @@ def refused(
     return str(caught.value)
 
 
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def json_of(path: Path) -> dict[str, object]:
     """The object in a JSON file."""
     found: dict[str, object] = json.loads(path.read_text())

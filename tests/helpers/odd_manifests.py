@@ -9,13 +9,14 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from helpers.crd_table import EMBEDDINGS, EVALUATION, LABELS
+from helpers.crd_table import EMBEDDINGS, EVALUATION, LABELS, PREVIOUS
 from helpers.manifests import cluster_manifest, set_field
 
 from afray.api import grammar, paths
 
 _EVERY_BLOCK: Final[dict[str, object]] = {
     "spec.labels": {**LABELS, "sha256": "a" * 64},
+    "spec.previous": {**PREVIOUS, "labels": {**LABELS, "sha256": "a" * 64}},
     "spec.finetune": {"workers": {"group": "gpu"}},
     "spec.evaluation": EVALUATION,
     "spec.pool.labels": LABELS,

@@ -44,6 +44,25 @@ def labels_read_as_rows(job: SelectionJob) -> Iterator[Problem]:
             )
 
 
+def earlier_labels_read_as_rows(job: SelectionJob) -> Iterator[Problem]:
+    """Every parquet file below a parquet pool is taken for rows, one of an earlier round's labels too."""
+    previous, pool = job.spec.previous, job.spec.pool
+    if previous is None or pool.format not in ("parquet", "embeddings"):
+        return
+    if previous.labels.format == "parquet" and contains(pool.uri, previous.labels.uri):
+        remedy = "Move the label file out, or point uri at a subfolder that holds rows only."
+        problem = "lies below pool.uri and would be read as rows"
+        yield violation("previous.labels.uri", previous.labels.uri, problem, remedy)
+
+
+def output_of_the_round_before(job: SelectionJob) -> Iterator[Problem]:
+    """A round has an output of its own: the one before it is finished, and is read as it is."""
+    previous, output = job.spec.previous, job.spec.output.uri
+    if previous is not None and contains(output, previous.certificate.uri):
+        remedy = "Write this round beside it, such as <its folder>-2."
+        yield violation("output.uri", output, "holds the certificate of the round before", remedy)
+
+
 def path_instead_of_a_uri(job: SelectionJob) -> Iterator[Problem]:
     """On a cluster a path means something else in every pod."""
     for field, location in uris.locations(job):

@@ -26,6 +26,7 @@ LEFT_TO_OTHER_METHODS: Final[Mapping[Method, frozenset[str]]] = {
     "kcenter": frozenset(),
     "typiclust": frozenset(),
     "random": frozenset(),
+    "uherding": frozenset(),
 }
 """Fields of spec.selection.core that the methods without steps read; of denoise and boundary they read none."""
 
@@ -90,6 +91,21 @@ def steps_of_another_method(job: SelectionJob) -> Iterator[Problem]:
         for field, value in changed_fields(block, unless=meant):
             problem = f"has no effect on selection.method {selection.method}"
             yield violation(f"selection.{path}.{field}", value, problem, "Remove it, or set method: bilaf.")
+
+
+def uherding_without_a_round_before(job: SelectionJob) -> Iterator[Problem]:
+    """uherding asks what labels leave uncertain: without any it has nothing to go by."""
+    if job.spec.selection.method == "uherding" and job.spec.previous is None:
+        remedy = "Add spec.previous (`afray next` writes it), or start with method: kmeans."
+        yield violation("selection.method", "uherding", "needs the labels of a round before it", remedy)
+
+
+def uherding_settings_of_another_method(job: SelectionJob) -> Iterator[Problem]:
+    """Settings that no step reads would say something untrue about the selection."""
+    method, settings = job.spec.selection.method, job.spec.selection.uherding
+    if method != "uherding" and settings is not None:
+        remedy = "Remove it, or set method: uherding."
+        yield violation("selection.uherding", "uherding", f"has no effect on selection.method {method}", remedy)
 
 
 def finetune_of_embeddings(job: SelectionJob) -> Iterator[Problem]:

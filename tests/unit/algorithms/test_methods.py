@@ -12,7 +12,8 @@ from afray.algorithms.gemm import Compute
 from afray.algorithms.methods import CoreMethod, Method, SelectionOptions
 from afray.algorithms.shards import LocalShards
 
-ALONE = [method for method in get_args(Method) if method != "bilaf"]
+ALONE = [method for method in get_args(Method) if method not in ("bilaf", "uherding")]
+"""What needs neither cores nor labels; rows with labels: test_labelled_rows.py."""
 
 
 def make_options(seed: int = 0) -> SelectionOptions:
@@ -88,7 +89,9 @@ def test_bilaf_keeps_all_its_cores_and_adds_boundary_rows() -> None:
 def test_blocks_that_shrink_to_fit_little_memory_change_no_method_s_rows() -> None:
     pool = synthetic.small_pool("half_copies", 4)
     for method in get_args(methods.Method):
-        options = SelectionOptions(activeft=ActiveFTOptions(steps=5), core_size=min(6, pool.budget))
+        options = SelectionOptions(
+            activeft=ActiveFTOptions(steps=5), core_size=min(6, pool.budget), labelled=pool.core_rows
+        )
         plenty, little = (
             methods.select(method, LocalShards(pool.features), pool.budget, options, Compute(memory=memory))
             for memory in (2**30, 2000)

@@ -17,6 +17,7 @@ from helpers.manifests import (
 
 from afray.api.rules import Target
 
+PREVIOUS = {"certificate": {"uri": "out-1/certificate.json"}, "labels": LABELS}
 CLEAR = {"name": "AZURE_STORAGE_SAS_KEY", "value": "sv=2026"}
 SELECTION = "spec.selection"
 EMBEDDINGS = {"spec.pool.format": "embeddings", "spec.embedding": REMOVED}
@@ -35,9 +36,18 @@ RUN = [
     ("spec.seed", 1, "spec.seed", "is not a field of spec", "Did you mean spec.selection.seed?"),
     ("spec.embedding.image_size", 64, "spec.embedding.image_size", "is not a field", "Did you mean imageSize?"),
     ("spec.pool.stratum", "site", "spec.pool.stratum", "is not a field of spec.pool", "one of: uri, format"),
-    ("spec.previous", {}, "spec.previous", "is not a field of spec", "Remove it"),
+    ("spec.previous", {"labels": LABELS}, "spec.previous.certificate", "is required", "round before"),
+    ("spec.previous", {**PREVIOUS, "labels": {"uri": "l.csv"}}, "spec.previous.labels.format", "is required", "csv"),
+    ("spec.previous", {**PREVIOUS, "certificate": {"uri": "out-1/"}}, "spec.previous.certificate.uri",
+     "names a folder", "file"),
+    ("spec.previous", {**PREVIOUS, "certificate": {"uri": "out/certificate.json"}}, "spec.output.uri",
+     "holds the certificate of the round before", "beside it"),
     ("spec.selection.reviewBudget", 5, "spec.selection.reviewBudget", "is not a field", "Remove it"),
-    ("spec.selection.method", "uherding", f"{SELECTION}.method", "is not a known value", "bilaf or activeft"),
+    ("spec.selection.method", "uherding", f"{SELECTION}.method", "needs the labels of a round before it",
+     "`afray next` writes it"),
+    ("spec.selection.uherding", {}, f"{SELECTION}.uherding", "has no effect on selection.method bilaf",
+     "set method: uherding"),
+    ("spec.selection.uherding", {"kernelScale": 0}, f"{SELECTION}.uherding.kernelScale", "is below 0.01", "0.01"),
     # types, as an API server sees them
     ("spec.suspend", "yes", "spec.suspend", "is neither true nor false", "without quotes"),
     ("spec.embedding.imageSize", "64", "spec.embedding.imageSize", "is not a whole number", "without quotes"),

@@ -8,7 +8,7 @@ import pytest
 from helpers.bench_jobs import write_manifest
 from typer.testing import CliRunner
 
-from afray.cli.bench import parse_plan
+from afray.cli.bench import _methods_of_rounds, parse_plan
 from afray.cli.main import app
 from afray.errors import SpecError
 
@@ -60,3 +60,13 @@ def test_a_place_that_cannot_hold_results_is_refused_before_anything_is_embedded
     assert "--results" in refused.stderr
     assert str(tmp_path / place) in refused.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_rounds_stand_for_kmeans_at_once_and_uherding(tmp_path: Path) -> None:
+    assert _methods_of_rounds("1,2,4", None) == "kmeans,uherding@2,uherding@4"
+    made = str(write_manifest(tmp_path))
+    refused = CliRunner().invoke(
+        app, ["bench", made, "--results", str(tmp_path), "--rounds", "1,2", "--methods", "random"]
+    )
+    assert refused.exit_code == 64
+    assert "--rounds: stands beside --methods (value: '1,2')" in refused.stderr

@@ -18,11 +18,11 @@ from afray.driver.metering import MeteredBar, meter_funnel
 from afray.driver.pipeline import embed
 from afray.driver.progress import Bar, StageTime
 from afray.driver.stages import Stages
-from afray.driver.verifying import NoFence
 from afray.driver.workspace import RunSettings, Workspace
 from afray.pool.listing import open_pool
 from afray.runtime.crew import Task
 from afray.runtime.worker import WorkerContext
+from afray.storage.reading import NoFence
 from afray.storage.store import Store
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from helpers.labelled import blobs
 
-from afray.algorithms import draws, methods
+from afray.algorithms import draws, methods, uherding
 from afray.algorithms.activeft import ActiveFTOptions
+from afray.algorithms.calibration import calibrate
 from afray.algorithms.methods import SelectionOptions
 from afray.algorithms.shards import LocalShards
 from afray.errors import SpecError
@@ -19,7 +20,7 @@ from afray.evaluation import bench, probe
 from afray.evaluation.bench import LabelledPool, Plan, Protocol
 from afray.evaluation.cells import Cell, Results
 from afray.evaluation.contenders import parse_contender, select_budgets
-from afray.evaluation.labels import LabelledRows
+from afray.evaluation.labels import LabelledRows, Labels
 
 TOTAL = 300
 QUICK = SelectionOptions(activeft=ActiveFTOptions(steps=3))
@@ -119,11 +120,44 @@ def test_a_name_that_is_no_method_is_refused_with_the_names_that_are(name: str) 
 
 @pytest.mark.parametrize("name", ["random", "kcenter", "kmeans"])
 def test_budgets_computed_together_are_those_computed_alone(name: str) -> None:
-    shards = LocalShards(blobs(120).vectors)
-    together = select_budgets(parse_contender(name), shards, [20, 5], QUICK, 4)
+    rows = blobs(120)
+    shards = LocalShards(rows.vectors)
+    together = select_budgets(parse_contender(name), shards, rows.labels, [20, 5], QUICK, 4)
     for choice, budget in zip(together, (5, 20), strict=True):
         alone = methods.select(parse_contender(name).method, shards, budget, SelectionOptions(seed=4))
         assert choice.rows.tolist() == alone.rows.tolist()
+
+
+@pytest.mark.parametrize("name", ["uherding", "uherding@", "uherding@1", "uherding@two", "uherding@101"])
+def test_rounds_are_a_number_from_two_on(name: str) -> None:
+    with pytest.raises(SpecError, match="in how many rounds, from 2 to 100") as caught:
+        parse_contender(name)
+    assert caught.value.value == name
+
+
+def test_rounds_share_the_budget_and_see_the_labels_of_chosen_rows_alone() -> None:
+    rows = blobs(150, classes=3, noise=1.2)
+    shards = LocalShards(rows.vectors)
+
+    def choose(labels: Labels) -> list[int]:
+        (choice,) = select_budgets(parse_contender("uherding@3"), shards, labels, [20], QUICK, 4)
+        return [int(row) for row in choice.rows]
+
+    first, second = 6, 13  # thirds of 20, rounded down
+    chosen = choose(rows.labels)
+    assert len(set(chosen)) == 20
+    at_once = methods.select("kmeans", shards, first, SelectionOptions(seed=4)).rows
+    assert chosen[:first] == at_once.tolist()
+    labelled = np.sort(chosen[:second])
+    _, classes = np.unique(rows.labels[labelled], return_inverse=True)
+    model = calibrate(rows.vectors[labelled], classes.astype(np.int64))
+    assert chosen[second:] == uherding.select(shards, labelled, model, 20 - second).tolist()
+    unseen = rows.labels.copy()
+    unseen[np.setdiff1d(np.arange(150), chosen[:second])] = "nobody knows"
+    assert choose(unseen) == chosen
+    swapped = rows.labels.copy()
+    swapped[chosen[:first]] = np.roll(rows.labels[chosen[:first]], 1)
+    assert choose(swapped) != chosen
 
 
 def test_a_stopped_bench_goes_on_without_computing_a_cell_twice(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from helpers.meters import RecordingMeter
 from helpers.pools import parquet_bytes, vector_column
 
 from afray.contract import metrics
-from afray.driver.verifying import NoFence
 from afray.embedding.encoders import load_encoder
 from afray.pool.index import build_index
 from afray.pool.listing import open_pool
@@ -17,6 +16,7 @@ from afray.runtime.embedding import EmbedPlan, embed_part, read_rows
 from afray.runtime.encoding import embed_pixels
 from afray.runtime.vectors import VECTORS
 from afray.runtime.worker import WorkerContext
+from afray.storage.reading import NoFence
 from afray.storage.store import Store
 
 ROWS = 12

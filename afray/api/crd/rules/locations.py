@@ -61,8 +61,32 @@ _OVERLAP: Final = Placed(
         remedy="Keep held-out rows in a folder of their own, beside the pool's.",
     ),
 )
+_EARLIER_LABELS: Final = Placed(
+    block=JobSpec,
+    rule=Rule(
+        rule=(
+            "!has(self.previous) || self.previous.labels.format != 'parquet'"
+            f" || !(self.pool.format in {quote(['parquet', 'embeddings'])})"
+            f" || !{_contains('self.pool.uri', 'self.previous.labels.uri')}"
+        ),
+        field=".previous.labels.uri",
+        problem="lies below pool.uri and would be read as rows",
+        remedy="Move the label file out, or point uri at a subfolder that holds rows only.",
+    ),
+)
+_OUTPUT_BEFORE: Final = Placed(
+    block=JobSpec,
+    rule=Rule(
+        rule=f"!has(self.previous) || !{_contains('self.output.uri', 'self.previous.certificate.uri')}",
+        field=".output.uri",
+        problem="holds the certificate of the round before",
+        remedy="Write this round beside it, such as <its folder>-2.",
+    ),
+)
 RULES: Final[Mapping[Check, tuple[Placed, ...]]] = {
     places.output_inside_the_rows: (_output_inside("pool"), _output_inside("evaluation")),
     places.evaluation_overlaps_the_pool: (_OVERLAP,),
     places.labels_read_as_rows: (_labels_as_rows("pool"), _labels_as_rows("evaluation")),
+    places.earlier_labels_read_as_rows: (_EARLIER_LABELS,),
+    places.output_of_the_round_before: (_OUTPUT_BEFORE,),
 }

@@ -56,6 +56,24 @@ GIVEN_CORES_WITHOUT_A_FILE = _in_selection(
         remedy="Add the address of a text file, one id a line.",
     )
 )
+UHERDING_ALONE = _in_spec(
+    Rule(
+        rule="self.selection.method != 'uherding' || has(self.previous)",
+        field=".selection.method",
+        problem="needs the labels of a round before it",
+        remedy="Add spec.previous (`afray next` writes it), or start with method: kmeans.",
+    )
+)
+UHERDING_SETTINGS = _in_selection(
+    Rule(
+        rule="self.method == 'uherding' || !has(self.uherding)",
+        field=".uherding",
+        cause="FieldValueForbidden",
+        problem="has no effect on this selection.method",
+        remedy="Remove it, or set method: uherding.",
+        says="'has no effect on selection.method ' + self.method + '. Remove it, or set method: uherding.'",
+    )
+)
 FINETUNE_OF_EMBEDDINGS = _in_spec(
     Rule(
         rule="self.pool.format != 'embeddings' || !has(self.finetune)",
@@ -139,6 +157,8 @@ RULES: Final[Mapping[Check, tuple[Placed, ...]]] = {
     selection.cores_exceed_the_budget: (CORES_EXCEED_THE_BUDGET,),
     selection.given_cores_without_a_file: (GIVEN_CORES_WITHOUT_A_FILE,),
     selection.core_settings_of_another_method: tuple(_settings_of_another_core_method()),
+    selection.uherding_without_a_round_before: (UHERDING_ALONE,),
+    selection.uherding_settings_of_another_method: (UHERDING_SETTINGS,),
     selection.finetune_of_embeddings: (FINETUNE_OF_EMBEDDINGS,),
     selection.evaluation_of_another_kind: (EVALUATION_OF_ANOTHER_KIND,),
 }
