@@ -1,0 +1,93 @@
+"""`afray run` as a process of its own, and the memory of all processes that it starts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import harness  # noqa: F401 - puts the tests' helpers on the path
+from helpers.faults import descendants
+
+from scale.plan import Plan, write_manifest
+
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run gave and took."""
+
+    digest: str
+    seconds: float
+    """Of all stages."""
+    peak: int
+    """Largest sum of the proportional set sizes of all its processes, in bytes: shared pages count once."""
+    driver_peak: int
+    """The same of the driver alone."""
+
+
+class Watch:
+    """Looks at a process and all below it again and again."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self.peak = self.root_peak = 0
+
+    def look(self) -> None:
+        """One look; the peaks grow."""
+        root = sum_shares([self._root])
+        self.root_peak = max(self.root_peak, root)
+        self.peak = max(self.peak, root + sum_shares(descendants(self._root)))
+
+
+@contextmanager
+def watching(root: int) -> Iterator[Watch]:
+    """Watch `root` from a thread until the context ends."""
+    watch, over = Watch(root), threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_SECONDS):
+            watch.look()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        over.set()
+        thread.join()
+
+
+def sum_shares(pids: Iterable[int]) -> int:
+    """Proportional set sizes of processes, in bytes; one that has ended counts nothing."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError, KeyError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+            total += int({line.split(":")[0]: line.split()[1] for line in lines}["Pss"]) * 1024
+    return total
+
+
+def run(plan: Plan) -> Run:
+    """The plan's job from its first to its last stage."""
+    shutil.rmtree(plan.output, ignore_errors=True)
+    command = [sys.executable, "-m", "afray", "run", str(write_manifest(plan))]
+    with subprocess.Popen([*command, "--workers", str(plan.workers), "-o", "json"], stdout=subprocess.PIPE) as process:
+        with watching(process.pid) as watch:
+            said, _ = process.communicate()
+        if process.returncode:
+            raise SystemExit(f"afray run ended with {process.returncode}; its last words are above")
+    report = json.loads(said)
+    return Run(
+        digest=report["selectionDigest"],
+        seconds=sum(stage["seconds"] for stage in report["stages"]),
+        peak=watch.peak,
+        driver_peak=watch.root_peak,
+    )
