@@ -140,13 +140,15 @@ def embed_pool(
     )
     facts = known or identify(workspace, plan)
     parts = embed_parts(workspace, plan, facts)
-    tables = [read_rows(workspace.output, part) for part in parts]
     return EmbeddedPool(
         plan=plan,
         output=workspace.output,
         encoder=facts,
         parts=tuple(parts),
-        rows=settle(tables, collapse_copies=not plan.has_vectors),
+        rows=settle(
+            (read_rows(workspace.output, part) for part in parts),
+            collapse_copies=not plan.has_vectors,
+        ),
     )
 
 
