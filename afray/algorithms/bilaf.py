@@ -51,7 +51,7 @@ def select(
     preconditions.check_cores(core_rows, row_count)
     preconditions.check_budget(budget, len(core_rows), row_count)
     progress("assign", 0, row_count)
-    lists = tuning.lists or _list_length(budget, len(core_rows), options)
+    lists = tuning.lists or list_length(budget, len(core_rows), options)
     assigned = assignment.assign(shards, core_rows, lists=lists, compute=compute)
     progress("assign", row_count, row_count)
     split = _split_budget(assigned.sizes, budget, options)
@@ -62,7 +62,8 @@ def select(
     return _in_rank_order(outcome, np.concatenate([task.clusters for task in tasks]), split, core_rows, assigned.sizes)
 
 
-def _list_length(budget: int, core_count: int, options: BilafOptions) -> int:
+def list_length(budget: int, core_count: int, options: BilafOptions) -> int:
+    """Candidate centres kept per row: a matter of speed."""
     if options.mode == "released":  # looks at one opponent per row
         return SHORTEST_LIST
     return min(max(budget // core_count + 1, SHORTEST_LIST), LONGEST_LIST)

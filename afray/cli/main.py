@@ -9,6 +9,7 @@ import typer
 from afray import __version__
 from afray.cli.bench import bench
 from afray.cli.cluster import CLUSTER_COMMANDS
+from afray.cli.estimate import estimate
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
 from afray.cli.run import run
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(validate)
+app.command()(estimate)
 app.command()(verify)
 app.command()(report)
 app.command()(bench)

@@ -96,7 +96,13 @@ def require_gpu(_: WorkerContext, embedding: EmbeddingSpec) -> None:
 
 def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, output: Store, fence: Fence) -> Commit:
     """Task: embed one part of the index and commit it as `name`."""
-    part = plan.index.read_part(number)
+    return embed_table(context, plan, plan.index.read_part(number), name, output, fence)
+
+
+def embed_table(
+    context: WorkerContext, plan: EmbedPlan, part: pa.Table, name: str, output: Store, fence: Fence
+) -> Commit:
+    """Embed rows of the index (ROW_SCHEMA) and commit them as `name`."""
     if plan.has_vectors:
         given = read_vectors(plan.pool, plan.source, part)
         vectors, table = accept_vectors(part, given, rejects_zero_vectors=plan.rejects_zero_vectors)

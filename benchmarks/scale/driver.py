@@ -34,6 +34,6 @@ def measure_whole(plan: Plan) -> list[Bar]:
     """One whole run: the memory of all its processes beside the features."""
     pool.write(plan)
     done = processes.run(plan)
-    print(f"   {done.digest}: {done.seconds:.0f} s in stages, driver's peak {done.driver_peak / MEBIBYTE:.0f} MiB")
+    print(f"   {done.digest}: {done.seconds:.0f} s, driver's peak {done.driver_peak / MEBIBYTE:.0f} MiB")
     ratio = done.peak / plan.feature_bytes
     return [sized(at_most(f"   peak of all processes / features, {plan.rows:,} rows", ratio, 2.5), plan)]
