@@ -27,6 +27,7 @@ COMMON: Final[tuple[Check, ...]] = (
     selection.cores_exceed_the_budget,
     selection.given_cores_without_a_file,
     selection.core_settings_of_another_method,
+    selection.approximate_released_mode,
     selection.finetune_of_embeddings,
     selection.evaluation_of_another_kind,
     places.output_inside_the_rows,

@@ -83,6 +83,8 @@ def describe_methods(spec: SelectionSpec) -> SelectionOptions:
             removal_ratio=spec.denoise.removal_ratio,
             neighbours=spec.denoise.neighbours,
             opponent_penalty=spec.boundary.opponent_penalty,
+            probes=core.probes,
+            intra=spec.boundary.intra_distance or "mean",
         ),
     )
 

@@ -92,6 +92,7 @@ def _statements(certificate: Certificate) -> dict[str, str]:
         "decode": _text(certificate.decode),
         "embedding": json.dumps(embedding),
         "facts of the shards": content_digest(json.dumps(shards).encode()),
+        "approximations": _text(certificate.approximations),
         "counters": _text(certificate.counters),
         "selection": certificate.selection_digest,
     }

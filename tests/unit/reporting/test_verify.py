@@ -48,6 +48,7 @@ def test_equal_facts_show_no_difference_and_every_check_is_made() -> None:
         "decode",
         "embedding",
         "facts of the shards",
+        "approximations",
         "counters",
         "selection",
     ]
