@@ -79,7 +79,7 @@ def count(method: Method, size: Size, options: SelectionOptions) -> Effort:
     """The work of a selection."""
     match method:
         case "bilaf":
-            return _second_stage(size, count_cores(options.core_method, size, options))
+            return _second_stage(size, count_cores(options.core_method, size, options), options.bilaf.probes)
         case "activeft" | "kmeans":
             return count_cores(method, size, options)
         case "kcenter":
@@ -118,9 +118,11 @@ def count_cores(method: str, size: Size, options: SelectionOptions) -> Effort:
     )
 
 
-def _second_stage(size: Size, cores: Effort) -> Effort:
+def _second_stage(size: Size, cores: Effort, probes: int | None = None) -> Effort:
     mean = size.rows / size.cores
-    pairs = size.rows * size.cores
+    groups = max(1.0, size.cores**0.5)
+    looked_at = size.cores if probes is None else groups + min(probes / groups, 1.0) * size.cores
+    pairs = size.rows * looked_at
     return replace(
         cores,
         trips=cores.trips + SECOND_STAGE_TRIPS,

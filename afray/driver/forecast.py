@@ -42,8 +42,6 @@ class Measured:
     """Seconds until all workers answered."""
     loading: float
     """Seconds until a worker's model is ready."""
-    index_per_row: float
-    """Seconds of the driver."""
     embed_per_row: float
     """Seconds of a worker."""
     prepare_per_row: float
@@ -52,6 +50,8 @@ class Measured:
     """Seconds of a worker per unit of work."""
     worker_bytes: int
     driver_bytes: int
+    index_per_row: float = 0.0
+    """Seconds of the driver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import synthetic
 
 from afray.algorithms import effort, gemm, kmeans, methods, packing
 from afray.algorithms.activeft import ActiveFTOptions
+from afray.algorithms.clusters import BilafOptions
 from afray.algorithms.effort import Effort, Size
 from afray.algorithms.gemm import Compute, Floats
 from afray.algorithms.methods import Method, SelectionOptions
@@ -67,3 +70,13 @@ def test_only_samples_are_drawn() -> None:
 
 def test_the_largest_cluster_is_no_larger_than_the_pool() -> None:
     assert effort.largest_share(Size(rows=ROWS, cores=1, budget=1)) == ROWS * (ROWS + packing.COST_PER_ROW)
+
+
+def test_looking_into_some_groups_takes_fewer_pairs() -> None:
+    size = Size(rows=ROWS, cores=400, budget=500)
+    probed = effort.count("bilaf", size, replace(OPTIONS, bilaf=BilafOptions(probes=2)))
+    exact = effort.count("bilaf", size, OPTIONS)
+    # 20 groups, and two of them with 20 cores each, instead of 400 cores.
+    assert probed.assigned / exact.assigned == pytest.approx(60 / 400)
+    every = effort.count("bilaf", size, replace(OPTIONS, bilaf=BilafOptions(probes=20)))
+    assert every.assigned / exact.assigned == pytest.approx(420 / 400)
