@@ -1,34 +1,53 @@
 """What a selection of millions of rows costs on paper: the tables of docs/scale.md.
 
-    python benchmarks/cost_model.py [--measure]
+    python benchmarks/cost_model.py [--write | --measure | --run]
 
-Work is counted as `afray estimate` counts it, and multiplied by seconds per unit that were measured on one core.
-`--measure` measures them on this machine instead. Points that were really run stand beside what the model says of them.
+Work is counted as `afray estimate` counts it, and multiplied by CPU seconds per unit that were measured on one core.
+Selections that were really run stand beside what the model says of them. `--write` puts the tables into the page;
+`--measure` prints this machine's seconds per unit, and `--run` its CPU seconds for those selections.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import harness  # noqa: F401 - puts the tests' helpers on the path
 from helpers import synthetic
+from threadpoolctl import threadpool_limits
 
-from afray.algorithms import activeft, bilaf, effort
+from afray.algorithms import activeft, bilaf, effort, methods
 from afray.algorithms.activeft import ActiveFTOptions
 from afray.algorithms.clusters import BilafOptions
 from afray.algorithms.effort import Effort, Size
+from afray.algorithms.gemm import Compute
 from afray.algorithms.methods import SelectionOptions
+from afray.algorithms.shards import LocalShards
 from afray.driver.forecast import DRIVER_BYTES_PER_CENTRE_NUMBER, DRIVER_BYTES_PER_ROW
+from afray.runtime import pacing
 
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 DIM = 384
 WORKERS_PER_MACHINE = 8
 NETWORK = 1.25e9
 """Bytes per second into or out of one machine: 10 Gbit/s."""
 STORAGE = 1e9
 """Bytes per second that one machine reads from storage."""
-PACE = Effort()
+PACE = Effort(
+    drawn=1.7e-8,
+    moved=7.6e-6,
+    merged=3.2e-7,
+    pulled=1.2e-8,
+    pushed=4.0e-8,
+    snapped=1.5e-8,
+    assigned=1.2e-8,
+    clustered=1.1e-8,
+)
+"""CPU seconds per unit of work of one core: means of two runs of `--measure`, on a shared AMD EPYC (AVX2, OpenBLAS)."""
 SIZES = (
     (1_281_167, 6405),
     (100_000_000, 14_000),
@@ -44,15 +63,20 @@ LABELS_PER_CORE = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A selection that was really run on the machine of PACE: its stage `select`, by the clock."""
+    """A whole selection that was really run on the machine of PACE, by one thread on rows in memory."""
 
     size: Size
     steps: int
-    workers: int
     seconds: float
+    """Of the processor."""
 
 
-POINTS: tuple[Point, ...] = ()
+POINTS = (
+    Point(size=Size(rows=50_000, cores=500, budget=2500), steps=10, seconds=4.1),
+    Point(size=Size(rows=100_000, cores=2000, budget=10_000), steps=3, seconds=13.0),
+    Point(size=Size(rows=250_000, cores=1000, budget=10_000), steps=5, seconds=15.6),
+    Point(size=Size(rows=250_000, cores=5000, budget=25_000), steps=2, seconds=41.0),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +163,29 @@ def table() -> Iterator[str]:
 
 def comparison() -> Iterator[str]:
     """The lines of the page's table of real runs."""
-    yield "| Rows | Cores | Labels | Steps | Workers | Model | Run | Model / run |"
-    yield "|" + "---|" * 8
+    yield "| Rows | Cores | Labels | Steps | Model | Run | Model / run |"
+    yield "|" + "---|" * 7
     for point in POINTS:
-        said, size = simulate(point.size, point.workers, point.steps).seconds, point.size
+        said, size = work_of(point), point.size
         yield (
-            f"| {size.rows:,} | {size.cores:,} | {size.budget:,} | {point.steps} | {point.workers} | "
-            f"{spell_seconds(said)} | {spell_seconds(point.seconds)} | {said / point.seconds:.2f} |"
+            f"| {size.rows:,} | {size.cores:,} | {size.budget:,} | {point.steps} | {spell_seconds(said)} "
+            f"| {spell_seconds(point.seconds)} | {said / point.seconds:.2f} |"
         )
+
+
+def work_of(point: Point) -> float:
+    """CPU seconds that the model gives a selection which was really run."""
+    cost = simulate(point.size, 1, point.steps)
+    return cost.cores + cost.assignment + cost.clusters + cost.driver
+
+
+def render(page: str) -> str:
+    """The page with its tables as they are now."""
+    for name, lines in (("model", table()), ("points", comparison())):
+        before, _, rest = page.partition(f"<!-- {name} -->\n")
+        _, _, after = rest.partition(f"<!-- /{name} -->")
+        page = f"{before}<!-- {name} -->\n" + "".join(f"{line}\n" for line in lines) + f"<!-- /{name} -->{after}"
+    return page
 
 
 def spell_seconds(seconds: float) -> str:
@@ -169,25 +208,43 @@ def _digits(number: float) -> str:
 
 
 def measure() -> Effort:
-    """The pace of one core of this machine, on the benchmark pool."""
-    from afray.runtime import pacing
-    from afray.runtime.worker import WorkerContext
+    """CPU seconds per unit of work on one core of this machine, on the benchmark pool."""
+    rows, size = synthetic.make(200_000, 1000)[::200], Size(rows=1_281_167, cores=6405, budget=64_058)
+    with threadpool_limits(1):
+        trials = pacing.make_trials(rows, size, BilafOptions(), Compute())
+        for call, _ in trials.values():
+            call()
+        _, cpus = pacing.take_turns(trials)
+    return Effort(**{name: statistics.median(times) / trials[name][1] for name, times in cpus.items()})
 
-    size = Size(rows=1_281_167, cores=6405, budget=64_058)
-    rows = synthetic.make(200_000, 1000)[::200]
-    pace = pacing.try_out(WorkerContext(), rows, size, BilafOptions())
-    if pace.doubt:
-        print(f"not to be trusted: {pace.doubt}")
-    return pace.seconds
+
+def run(point: Point) -> float:
+    """CPU seconds of a selection on the benchmark pool."""
+    size = point.size
+    rows = LocalShards(synthetic.make(size.rows, size.cores))
+    options = SelectionOptions(activeft=ActiveFTOptions(steps=point.steps), core_size=size.cores)
+    started = time.process_time()
+    methods.select("bilaf", rows, size.budget, options)
+    return time.process_time() - started
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure", action="store_true", help="print this machine's seconds per unit of work")
-    if parser.parse_args().measure:
-        print("\n".join(f"    {name}={seconds:.2e}," for name, seconds in asdict(measure()).items()))
-        return
-    print("\n".join([*table(), "", *comparison()]))
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", action="store_true", help="write the tables of docs/scale.md")
+    what.add_argument("--measure", action="store_true", help="print this machine's CPU seconds per unit of work")
+    what.add_argument("--run", action="store_true", help="print this machine's CPU seconds for the selections")
+    options = parser.parse_args()
+    if options.write:
+        PAGE.write_text(render(PAGE.read_text()))
+    elif options.measure:
+        print("\n".join(f"    {name}={seconds:.2e}," for name, seconds in asdict(measure()).items() if seconds))
+    elif options.run:
+        run(POINTS[0])  # kernels are loaded
+        for point in POINTS:
+            print(f"    {point.size}: {run(point):.1f}")
+    else:
+        print("\n".join([*table(), "", *comparison()]))
 
 
 if __name__ == "__main__":

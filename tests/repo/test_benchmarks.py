@@ -100,6 +100,30 @@ def test_memory_of_processes_below_another_is_seen_while_they_live(benchmark: Mo
     assert watch.root_peak < 64 * 2**20 < watch.peak < 2**30
 
 
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_the_page_on_scale_has_the_tables_of_the_model(benchmark: ModuleType) -> None:
+    page = benchmark.PAGE.read_text()
+    assert benchmark.render(page) == page
+    assert page.count("\n| ") > len(benchmark.SIZES) * len(benchmark.WORKERS)
+
+
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_the_model_is_near_what_was_measured(benchmark: ModuleType) -> None:
+    said = {point: benchmark.work_of(point) for point in benchmark.POINTS}
+    assert len(said) >= 3
+    assert {point: value for point, value in said.items() if not 1 / 1.5 < value / point.seconds < 1.5} == {}
+
+
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_more_workers_take_less_time_and_send_more(benchmark: ModuleType) -> None:
+    size = benchmark.Size(rows=10**8, cores=10**5, budget=10**6)
+    one, few, many = (benchmark.simulate(size, workers) for workers in (1, 8, 64))
+    assert one.cores == pytest.approx(8 * few.cores) == pytest.approx(64 * many.cores)
+    assert one.sent == few.sent == 0 < many.sent
+    assert many.read == 8 * few.read
+    assert one.barriers == many.barriers > 200
+
+
 @pytest.mark.parametrize("benchmark", ["harness"], indirect=True)
 @pytest.mark.parametrize(
     ("timing", "holds"),
