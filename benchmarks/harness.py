@@ -105,10 +105,10 @@ class _Clocks:
 
 
 def _read_clocks() -> _Clocks:
-    return _Clocks(time.perf_counter(), time.process_time(), _busy_seconds())
+    return _Clocks(time.perf_counter(), time.process_time(), busy_seconds())
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """CPU time that all processes took, and the host took away, since the machine started; 0 if it does not tell."""
     stat = Path("/proc/stat")
     if not stat.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import harness  # noqa: F401 - puts the tests' helpers on the path
+import harness
 from helpers.faults import descendants
 
 from afray.runtime import footprint
@@ -33,6 +34,8 @@ class Run:
     """Largest sum of the proportional set sizes of all its processes, in bytes: shared pages count once."""
     driver_peak: int
     """The same of the driver alone."""
+    others: float
+    """Cores that other programs kept busy meanwhile."""
 
 
 class Watch:
@@ -40,13 +43,22 @@ class Watch:
 
     def __init__(self, root: int) -> None:
         self._root = root
+        self._cpu: dict[int, float] = {}
         self.peak = self.root_peak = 0
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all processes seen."""
+        return sum(self._cpu.values())
 
     def look(self) -> None:
         """One look; the peaks grow."""
-        root = sum_shares([self._root])
+        below, root = descendants(self._root), sum_shares([self._root])
         self.root_peak = max(self.root_peak, root)
-        self.peak = max(self.peak, root + sum_shares(descendants(self._root)))
+        self.peak = max(self.peak, root + sum_shares(below))
+        for pid in (self._root, *below):
+            with suppress(OSError):
+                self._cpu[pid] = cpu_seconds(pid)
 
 
 @contextmanager
@@ -76,6 +88,12 @@ def sum_shares(pids: Iterable[int]) -> int:
     return total
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far. Raises OSError for one that has ended."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def run(plan: Plan) -> Run:
     """The plan's job from its first to its last stage."""
     shutil.rmtree(plan.output, ignore_errors=True)
@@ -85,15 +103,17 @@ def run(plan: Plan) -> Run:
 def run_job(manifest: Path, *, workers: int) -> Run:
     """`afray run` from the first to the last stage; what it says on the way passes through."""
     command = [sys.executable, "-m", "afray", "run", str(manifest), "--workers", str(workers), "-o", "json"]
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), harness.busy_seconds()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         with watching(process.pid) as watch:
             said, _ = process.communicate()
         if process.returncode:
             raise SystemExit(f"afray run ended with {process.returncode}; its last words are above")
+    seconds = time.perf_counter() - began
     return Run(
         digest=json.loads(said)["selectionDigest"],
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         peak=watch.peak,
         driver_peak=watch.root_peak,
+        others=max(0.0, harness.busy_seconds() - busy - watch.cpu) / seconds,
     )
