@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test test-here test-api-server bench nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
+.PHONY: demo test test-here test-api-server bench nightly-scale nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
@@ -28,6 +28,9 @@ test-api-server: $(STAMP)
 
 bench: $(STAMP)  ## every bar of the selection core beside its target, as a table and in build/bench.json (about 10 minutes)
 	env PYTHONPATH=benchmarks $(BENCH) -m bars --json build/bench.json
+
+nightly-scale: $(STAMP)  ## a pool of ImageNet's size through the real pipeline: time, memory, equal ids (about an hour; 9 GB of disk)
+	env PYTHONPATH=benchmarks $(BENCH) -m scale --json build/scale.json
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
 	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" --ignore=tests/cluster/chart tests/apiserver tests/cluster tests/ray

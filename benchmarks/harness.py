@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import sys
 import time
@@ -106,10 +105,10 @@ class _Clocks:
 
 
 def _read_clocks() -> _Clocks:
-    return _Clocks(time.perf_counter(), time.process_time(), _busy_seconds())
+    return _Clocks(time.perf_counter(), time.process_time(), busy_seconds())
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """CPU time that all processes took, and the host took away, since the machine started; 0 if it does not tell."""
     stat = Path("/proc/stat")
     if not stat.exists():
@@ -139,16 +138,6 @@ def _summary(taken: list[_Clocks]) -> Timing:
         spread=(max(cpus) - min(cpus)) / middle,
         others=max(0.0, sum(each.machine - each.cpu for each in taken) / wall),
     )
-
-
-def peak_bytes() -> int:
-    """Largest resident size of this process so far."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage starts a child at its parent's size
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(fields["VmHWM"].split()[0]) * 1024
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 def machine() -> str:

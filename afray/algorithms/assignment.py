@@ -59,6 +59,13 @@ def nearest_step(shard: Shard, centres: F32, compute: gemm.Compute) -> I32:
 def assign_step(shard: Shard, core_rows: I64, centres: F32, lists: int, compute: gemm.Compute) -> Members:
     """Label a shard's rows by their nearest core; a core always belongs to itself, even beside an identical one."""
     labels, found = candidates.Scorer(centres, compute).nearest(shard.features, lists)
+    return to_members(shard, core_rows, labels, found, compute.precision)
+
+
+def to_members(
+    shard: Shard, core_rows: I64, labels: I32, found: candidates.Candidates, precision: Precision
+) -> Members:
+    """A shard's rows by their labels, but for cores, which belong to themselves."""
     first, last = np.searchsorted(core_rows, [shard.start, shard.start + len(labels)])
     labels[core_rows[first:last] - shard.start] = np.arange(first, last)
     order = np.argsort(labels, kind="stable")
@@ -67,7 +74,7 @@ def assign_step(shard: Shard, core_rows: I64, centres: F32, lists: int, compute:
         labels=labels[order],
         centres=found.centres[order],
         scores=found.scores[order],
-        precision=compute.precision,
+        precision=precision,
     )
 
 

@@ -7,12 +7,14 @@ Pure and exact: for given rows the result is the same for any shards, workers, b
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import assignment, budgets, clusters, denoise, packing, preconditions, released
+from afray.algorithms import assignment, budgets, clusters, denoise, draws, inverted, packing, preconditions, released
 from afray.algorithms.assignment import Assignment
 from afray.algorithms.clusters import BilafOptions, ClusterTask, Outcome, Setting, Tuning
 from afray.algorithms.gemm import Compute
@@ -24,6 +26,7 @@ I64 = NDArray[np.int64]
 
 SHORTEST_LIST, LONGEST_LIST = 4, 24
 """Bounds of the candidate centres per row, between which about one more than labels per core is fastest."""
+SAMPLED_CLUSTERS = 64
 WAVE_TASKS = 512
 """Tasks between two progress reports."""
 DEFAULT_OPTIONS = BilafOptions()
@@ -51,18 +54,44 @@ def select(
     preconditions.check_cores(core_rows, row_count)
     preconditions.check_budget(budget, len(core_rows), row_count)
     progress("assign", 0, row_count)
-    lists = tuning.lists or _list_length(budget, len(core_rows), options)
-    assigned = assignment.assign(shards, core_rows, lists=lists, compute=compute)
+    lists = tuning.lists or list_length(budget, len(core_rows), options)
+    assigned, recall = _assign(shards, core_rows, lists, options, compute)
     progress("assign", row_count, row_count)
     split = _split_budget(assigned.sizes, budget, options)
     tasks = [ClusterTask(clusters=numbers, budgets=split[numbers]) for numbers in packing.pack(assigned.sizes)]
-    outcome = _run(
-        shards, tasks, assigned, core_rows, Setting(options=options, tuning=tuning, compute=compute), progress
-    )
-    return _in_rank_order(outcome, np.concatenate([task.clusters for task in tasks]), split, core_rows, assigned.sizes)
+    setting = Setting(options=options, tuning=tuning, compute=compute)
+    outcome = _run(shards, tasks, assigned, core_rows, setting, progress)
+    numbers = np.concatenate([task.clusters for task in tasks])
+    selected = _in_rank_order(outcome, numbers, split, core_rows, assigned.sizes)
+    changed = _count_changes(shards, selected, split, assigned, core_rows, setting)
+    return replace(selected, recall=recall, changed_picks=changed)
 
 
-def _list_length(budget: int, core_count: int, options: BilafOptions) -> int:
+def _assign(
+    shards: Shards, core_rows: I64, lists: int, options: BilafOptions, compute: Compute
+) -> tuple[Assignment, float]:
+    if options.probes is None:
+        return assignment.assign(shards, core_rows, lists=lists, compute=compute), math.nan
+    assigned, groups = inverted.assign(shards, core_rows, probes=options.probes, compute=compute)
+    return assigned, inverted.recall(shards, core_rows, groups, options.probes, compute)
+
+
+def _count_changes(
+    shards: Shards, selected: Selection, split: I64, assigned: Assignment, core_rows: I64, setting: Setting
+) -> float:
+    """Share of boundary rows in a sample of clusters that exact mean distances would not have picked."""
+    if setting.options.intra == "mean":
+        return math.nan
+    sample = draws.draw(len(core_rows), min(len(core_rows), SAMPLED_CLUSTERS), 0, "changes")
+    tasks = [ClusterTask(clusters=sample[[place]], budgets=split[sample[[place]]]) for place in range(len(sample))]
+    exact = replace(setting, options=replace(setting.options, intra="mean"))
+    outcome = _run(shards, tasks, assigned, core_rows, exact, silent)
+    picked = selected.rows[np.isin(selected.cluster, core_rows[sample]) & ~selected.is_core]
+    return float(np.isin(picked, outcome.rows, invert=True).mean()) if len(picked) else 0.0
+
+
+def list_length(budget: int, core_count: int, options: BilafOptions) -> int:
+    """Candidate centres kept per row: a matter of speed."""
     if options.mode == "released":  # looks at one opponent per row
         return SHORTEST_LIST
     return min(max(budget // core_count + 1, SHORTEST_LIST), LONGEST_LIST)

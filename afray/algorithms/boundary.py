@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import opponents, picking, scoring
+from afray.algorithms import numerics, opponents, picking, scoring
 from afray.algorithms.cluster import Cluster
 from afray.algorithms.jit import compiled
 from afray.algorithms.pairs import PairDistances
 from afray.algorithms.sorted_lists import FAR
 
+F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+SUM_TICKS = float(1 << 36)
+"""Ticks per unit of a feature and of a squared length: sums of 2**26 rows of norm <= 1 fit into an int64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +29,7 @@ class Survey:
 
     kept: Mask
     intra: F64
-    """Mean distance to the kept rows, itself included, in ticks."""
+    """Mean distance (or root mean square) to the kept rows, itself included, in ticks."""
     nearest: I64
     """Distance to the nearest foreign core in ticks; FAR if there is none."""
     opponent: I64
@@ -42,12 +47,15 @@ class Picks:
     opponents: I64
 
 
-def survey(cluster: Cluster, pairs: PairDistances, kept_positions: I64) -> Survey:
-    """Everything about a cluster's kept rows that stays the same while rows are picked."""
+def survey(cluster: Cluster, pairs: PairDistances, kept_positions: I64, *, as_rms: bool = False) -> Survey:
+    """Everything about a cluster's kept rows that stays the same while rows are picked.
+
+    `as_rms` takes the root of the mean square for the mean distance.
+    """
     size = len(cluster.rows)
     kept = np.zeros(size, np.bool_)
     kept[kept_positions] = True
-    intra = _intra_giant(pairs, kept) if pairs.is_giant else mean_ticks(pairs.table, kept)
+    intra = rms_ticks(cluster.rows, kept) if as_rms else _mean_distances(pairs, kept)
     nearest, opponent = np.full(size, FAR), np.full(size, -1)
     plain = np.full(size, np.nan)
     if len(cluster.centres) > 1:
@@ -67,6 +75,31 @@ def pick(cluster: Cluster, seen: Survey, budget: int, opponent_penalty: float, o
     positions, scores, against = picking.pick_all(cluster, seen.kept, seen.intra, bounds, budget, penalties, opponents)
     scores[against < 0] = np.nan
     return Picks(positions=positions, scores=scores, opponents=against)
+
+
+def _mean_distances(pairs: PairDistances, kept: Mask) -> F64:
+    return _intra_giant(pairs, kept) if pairs.is_giant else mean_ticks(pairs.table, kept)
+
+
+@compiled
+def rms_ticks(rows: F32, kept: Mask) -> F64:
+    """Root of the mean squared distance of each kept row to all kept rows, from their sums alone: no pairs.
+
+    The mean of |x - y|**2 over y is |x|**2 - 2 x.mean + mean of |y|**2. Sums are of integers, so they have no order.
+    """
+    sums, squares, count = np.zeros(rows.shape[1], np.int64), np.int64(0), kept.sum()
+    for row in range(len(rows)):
+        if kept[row]:
+            squares += np.int64(np.rint(numerics.dot(rows, row, rows, row) * SUM_TICKS))
+            for q in range(rows.shape[1]):
+                sums[q] += np.int64(np.rint(rows[row, q] * SUM_TICKS))
+    mean = (sums / (SUM_TICKS * count)).reshape(1, -1)
+    roots = np.zeros(len(rows))
+    for row in range(len(rows)):
+        if kept[row]:
+            square = numerics.dot(rows, row, rows, row) - 2.0 * numerics.dot(rows, row, mean, 0)
+            roots[row] = math.sqrt(max(square + squares / (SUM_TICKS * count), 0.0)) * numerics.TICKS
+    return roots
 
 
 @compiled

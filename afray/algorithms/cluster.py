@@ -34,3 +34,6 @@ class Cluster(NamedTuple):
     """Their float32 scores, best first (n, m); an unlisted centre scores at most the last one."""
     slack: float
     """Error bound of these scores."""
+    is_closed: bool
+    """No unlisted centre plays a part: lists are what an approximate search found, and end in -1 where it found less.
+    """

@@ -36,6 +36,10 @@ class BilafOptions:
     removal_ratio: float = 0.1
     neighbours: int = 10
     opponent_penalty: float = 1.1
+    probes: int | None = None
+    """Groups of cores in which a row looks for its own; None: in all (see `inverted`)."""
+    intra: Literal["mean", "rms"] = "mean"
+    """How distances to a row's own cluster are averaged; the root of the mean square takes no pairs."""
 
     def __post_init__(self) -> None:
         # The spec's bounds. Below 1 a penalty would be a reward, and short lists of opponents no longer exact.
@@ -120,7 +124,7 @@ def _select(
     members: Members, measured: PairDistances, number: int, budget: int, cores: Cores, setting: Setting
 ) -> Outcome:
     options = setting.options
-    cluster = _view(members, measured, number, cores)
+    cluster = _view(members, measured, number, cores, is_closed=options.probes is not None)
     cleaned = denoise.remove_outliers(
         measured,
         cluster.core,
@@ -128,7 +132,7 @@ def _select(
         neighbours=options.neighbours,
         as_released=options.mode == "released",
     )
-    seen = boundary.survey(cluster, measured, cleaned.kept)
+    seen = boundary.survey(cluster, measured, cleaned.kept, as_rms=options.intra == "rms")
     if options.mode == "released":
         core_row = int(cores.rows[number])
         picks = released.pick(cluster, seen, cleaned.kept, budget, options.opponent_penalty, core_row)
@@ -137,7 +141,7 @@ def _select(
     return _outcome(members, measured, cluster, cleaned, seen, picks)
 
 
-def _view(members: Members, measured: PairDistances, number: int, cores: Cores) -> Cluster:
+def _view(members: Members, measured: PairDistances, number: int, cores: Cores, *, is_closed: bool) -> Cluster:
     row_norm = float(np.sqrt(measured.squared_norms.max()))
     return Cluster(
         rows=measured.rows,
@@ -149,6 +153,7 @@ def _view(members: Members, measured: PairDistances, number: int, cores: Cores) 
         listed=members.centres,
         scores=members.scores,
         slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm, members.precision),
+        is_closed=is_closed,
     )
 
 

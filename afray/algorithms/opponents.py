@@ -55,7 +55,7 @@ def nearest_listed(cluster: Cluster, row: int) -> tuple[int, int, bool]:
     length = cluster.listed.shape[1]
     for p in range(length):
         centre = cluster.listed[row, p]
-        if centre == cluster.own:
+        if centre == cluster.own or centre < 0:
             continue
         score = np.float64(cluster.scores[row, p])
         if best < 0:
@@ -65,18 +65,27 @@ def nearest_listed(cluster: Cluster, row: int) -> tuple[int, int, bool]:
         ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
         if ticks < best_ticks or (ticks == best_ticks and centre < best):
             best, best_ticks = int(centre), ticks
-    return best, best_ticks, length == len(cluster.centres)
+    return best, best_ticks, cluster.is_closed or length == len(cluster.centres)
+
+
+@compiled
+def all_opponents(cluster: Cluster, row: int) -> I64:
+    """Numbers of the foreign centres that play a part for a row, ascending: all, or those of a closed list."""
+    numbers: I64 = np.arange(len(cluster.centres))
+    if cluster.is_closed:
+        numbers = np.sort(cluster.listed[row].astype(np.int64))
+    others: I64 = numbers[(numbers >= 0) & (numbers != cluster.own)]
+    return others
 
 
 @compiled
 def nearest_of_all(cluster: Cluster, row: int) -> tuple[int, int]:
     """The nearest foreign centre and its ticks, measuring every one."""
     best, best_ticks = -1, FAR
-    for centre in range(len(cluster.centres)):
-        if centre != cluster.own:
-            ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
-            if ticks < best_ticks:
-                best, best_ticks = centre, ticks
+    for centre in all_opponents(cluster, row):
+        ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
+        if ticks < best_ticks:
+            best, best_ticks = centre, ticks
     return best, best_ticks
 
 
@@ -88,7 +97,7 @@ def list_candidates(cluster: Cluster, row: int, opponents: Opponents) -> None:
     offered = 0
     for p in range(cluster.listed.shape[1]):
         centre = cluster.listed[row, p]
-        if centre != cluster.own:
+        if centre != cluster.own and centre >= 0:
             ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
             if ticks < floor:
                 insert(opponents.ticks, opponents.centres, row, ticks, centre)
@@ -100,11 +109,11 @@ def list_candidates(cluster: Cluster, row: int, opponents: Opponents) -> None:
 def list_all(cluster: Cluster, row: int, opponents: Opponents) -> None:
     """Make a row's list from all foreign centres, as far as it goes."""
     clear_list(opponents, row, FAR)
-    for centre in range(len(cluster.centres)):
-        if centre != cluster.own:
-            ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
-            insert(opponents.ticks, opponents.centres, row, ticks, centre)
-    lower_floor(opponents, row, len(cluster.centres) - 1)
+    others = all_opponents(cluster, row)
+    for centre in others:
+        ticks = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
+        insert(opponents.ticks, opponents.centres, row, ticks, centre)
+    lower_floor(opponents, row, len(others))
 
 
 @compiled
@@ -125,9 +134,9 @@ def clear_list(opponents: Opponents, row: int, floor: int) -> None:
 
 @compiled
 def unlisted_floor(cluster: Cluster, row: int) -> int:
-    """Ticks that a centre outside the row's candidates is away at least; FAR if all are candidates."""
+    """Ticks that a centre outside the row's candidates is away at least; FAR if all that count are candidates."""
     last = cluster.listed.shape[1] - 1
-    if last + 1 == len(cluster.centres):
+    if cluster.is_closed or last + 1 == len(cluster.centres):
         return FAR
     dim = cluster.rows.shape[1]
     norm = cluster.squared_norms[row] * (1.0 - (dim + 8) * numerics.U64)

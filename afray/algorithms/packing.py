@@ -16,6 +16,11 @@ COST_PER_ROW = 512
 def pack(sizes: I64) -> list[I64]:
     """Cluster numbers per task, largest clusters first. A cluster above TASK_COST is a task of its own."""
     order = np.argsort(-sizes, kind="stable")
-    costs = sizes[order] * (sizes[order] + COST_PER_ROW)
+    costs = cost(sizes[order])
     task = (np.cumsum(costs) - costs) // TASK_COST
     return np.split(order, np.flatnonzero(np.diff(task)) + 1)
+
+
+def cost(sizes: I64) -> I64:
+    """What clusters of these sizes take, in pairs of rows: (K,)."""
+    return sizes * (sizes + COST_PER_ROW)

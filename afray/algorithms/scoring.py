@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from afray.algorithms import numerics
 from afray.algorithms.cluster import Cluster
 from afray.algorithms.jit import compiled
-from afray.algorithms.opponents import Opponents
+from afray.algorithms.opponents import Opponents, all_opponents
 from afray.algorithms.sorted_lists import FAR
 
 F64 = NDArray[np.float64]
@@ -83,18 +83,18 @@ def score_of_all(cluster: Cluster, row: int, intra: float, facing: I64, penaltie
 
     As if they were listed: only those up to the nearest one without a penalty (by distance, then number) count.
     """
-    centres = len(cluster.centres)
-    ticks = np.full(centres, FAR)
-    last_ticks, last = FAR, centres
-    for centre in range(centres):
-        if centre != cluster.own:
-            ticks[centre] = numerics.distance_ticks(cluster.rows, row, cluster.centres, centre)
-            if facing[centre] == 0 and ticks[centre] < last_ticks:
-                last_ticks, last = ticks[centre], centre
+    others = all_opponents(cluster, row)
+    ticks = np.empty(len(others), np.int64)
+    last_ticks, last = FAR, len(cluster.centres)
+    for place in range(len(others)):
+        ticks[place] = numerics.distance_ticks(cluster.rows, row, cluster.centres, others[place])
+        if facing[others[place]] == 0 and ticks[place] < last_ticks:
+            last_ticks, last = ticks[place], others[place]
     best, best_score = -1, np.inf
-    for centre in range(centres):
-        if ticks[centre] < last_ticks or (ticks[centre] == last_ticks and centre <= last and centre != cluster.own):
-            score = boundary_score(np.float64(ticks[centre]), intra, penalties[facing[centre]])
+    for place in range(len(others)):
+        centre = others[place]
+        if ticks[place] < last_ticks or (ticks[place] == last_ticks and centre <= last):
+            score = boundary_score(np.float64(ticks[place]), intra, penalties[facing[centre]])
             if score < best_score:
                 best, best_score = centre, score
     return best_score, best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -52,6 +53,10 @@ class Selection:
     """Rows per cluster before removal, clusters by the row of their core."""
     score_counts: I64 = field(default_factory=_no_rows)
     """Histogram (SCORE_BINS over [-1, 1]) of the unpenalised boundary score of all kept rows, cores left out."""
+    recall: float = math.nan
+    """Share of a sample of rows whose own core is the nearest of all; NaN where none can be missed."""
+    changed_picks: float = math.nan
+    """Share of a sample of boundary rows that exact mean distances would not have picked; NaN where they are exact."""
 
 
 def plain(rows: I64, kept: int) -> Selection:

@@ -71,6 +71,9 @@ def summary(info: FieldInfo) -> str:
 
 def choices(schema: Schema) -> list[str]:
     """The words that a field may hold, none if it holds something else."""
+    given = [variant for variant in schema.get("anyOf", ()) if variant.get("type") != "null"]
+    if len(given) == 1:  # may be left out
+        return choices(given[0])
     return [str(word) for word in schema.get("enum", [schema["const"]] if "const" in schema else [])]
 
 

@@ -29,6 +29,7 @@ COMMON: Final[tuple[Check, ...]] = (
     selection.core_settings_of_another_method,
     selection.uherding_without_a_round_before,
     selection.uherding_settings_of_another_method,
+    selection.approximate_released_mode,
     selection.finetune_of_embeddings,
     selection.evaluation_of_another_kind,
     places.output_inside_the_rows,

@@ -18,6 +18,7 @@ CoreMethod = Literal["activeft", "kmeans", "given"]
 BoundaryMode = Literal["paper", "released"]
 LARGEST_COUNT: Final = 1_000_000_000
 MOST_STEPS: Final = 100_000
+MOST_PROBES: Final = 10_000
 MOST_DECIMALS: Final = 9
 FEW_DECIMALS: Final = Rule(
     # Nine decimals of the double, as an integer: the double nearest to that many billionths must be the same again.
@@ -107,6 +108,9 @@ class CoreSpec(Block):
     """For activeft: optimisation steps. auto is 300 for pools up to 200,000 rows, 100 above."""
     rows_per_step: AutoCount = "auto"
     """For activeft: rows drawn per step by seed. auto is all up to 200,000 rows, max(100000, 10 size) above."""
+    probes: int | None = Field(None, ge=1, le=MOST_PROBES)
+    """Approximate: cores are put into about sqrt(size) groups, and a row looks for its own in this many of them. Left
+    out, it looks at all. The certificate says how often the nearest core was missed, on a sample."""
 
 
 class DenoiseSpec(Block):
@@ -125,6 +129,9 @@ class BoundarySpec(Block):
     """paper, or released: with the deviations of the paper's published code, for comparison with its results."""
     opponent_penalty: float = Field(1.1, ge=1, le=1000)
     """Factor on the distance to an opposing core for each row already picked against it; 1 is no penalty."""
+    intra_distance: Literal["rms"] | None = None
+    """Approximate: rms takes the root of the mean square for a row's mean distance to its cluster, without looking at
+    pairs. Left out, it is the mean. The certificate says how many picks that changed, on a sample."""
 
 
 class UherdingSpec(Block):

@@ -20,6 +20,16 @@ def parse_duration(text: str) -> float:
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", text))
 
 
+def spell(seconds: float) -> str:
+    """A time span in its two largest units: 8s, 1m30s, 5h20m, 3d4h."""
+    left, counts = max(0, round(seconds)), dict[str, int]()
+    for unit, length in reversed(_UNITS.items()):
+        counts[unit], left = divmod(left, int(length))
+    largest = next((place for place, count in enumerate(counts.values()) if count), len(counts) - 1)
+    two = list(counts.items())[largest : largest + 2]
+    return "".join(f"{count}{unit}" for unit, count in two if count) or "0s"
+
+
 TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", parser=parse_duration, metavar="SPAN", help="Stop after this time, such as 90s or 2h."),

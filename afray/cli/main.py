@@ -10,6 +10,7 @@ from afray import __version__
 from afray.cli.bench import bench
 from afray.cli.cluster import CLUSTER_COMMANDS
 from afray.cli.diff import diff
+from afray.cli.estimate import estimate
 from afray.cli.next import next_round
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(validate)
+app.command()(estimate)
 app.command()(verify)
 app.command()(report)
 app.command()(bench)

@@ -7,6 +7,8 @@ import platform
 from importlib import metadata
 
 from afray import __version__
+from afray.algorithms.selection import Selection
+from afray.api.selection import SelectionSpec
 from afray.driver.embedding import GIVEN, EmbeddedPool
 from afray.driver.given_cores import given_digest
 from afray.driver.outputs import Outcome, output_files
@@ -15,6 +17,7 @@ from afray.driver.rounds import answers, learning
 from afray.driver.workspace import Workspace
 from afray.reporting import certificate as certificates
 from afray.reporting.certificate import (
+    ApproximationFacts,
     Certificate,
     CodeFacts,
     DecodeFacts,
@@ -93,6 +96,7 @@ def build_certificate(
         outputs=outputs,
         selection_digest=selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist()),
         previous=previous_facts(workspace.output, selection) if selection else None,
+        approximations=approximation_facts(workspace.job.spec.selection, outcome.selection),
     )
 
 
@@ -108,6 +112,19 @@ def previous_facts(output: Store, selection: Commit) -> PreviousFacts | None:
         answered=len(known.ids),
         answers=kept.sha256,
         model=model.sha256 if model else None,
+    )
+
+
+def approximation_facts(spec: SelectionSpec, selection: Selection) -> ApproximationFacts | None:
+    """What was approximated, and its error as the selection measured it; None if nothing was."""
+    probes, intra = spec.core.probes, spec.boundary.intra_distance
+    if probes is None and intra is None:
+        return None
+    return ApproximationFacts(
+        probes=probes,
+        recall=selection.recall if probes is not None else None,
+        intra_distance=intra,
+        changed_picks=selection.changed_picks if intra is not None else None,
     )
 
 

@@ -172,7 +172,10 @@ def embed_pool(
         output=workspace.output,
         encoder=facts,
         parts=tuple(parts),
-        rows=settle([read_rows(workspace.output, part) for part in parts], collapse_copies=not plan.has_vectors),
+        rows=settle(
+            (read_rows(workspace.output, part) for part in parts),
+            collapse_copies=not plan.has_vectors,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from afray.errors import PoolError
 
 I64 = NDArray[np.int64]
+QUARANTINED = ["pool_id", "id", "reason", "detail"]
 ANEW = "Then set another output.uri: this one keeps what was read."
 
 
@@ -78,13 +80,23 @@ class KeptRows:
         return found
 
 
-def settle(shards: list[pa.Table], *, collapse_copies: bool) -> KeptRows:
-    """Sort the rows of a pool, given the row facts of its shards in order (pool_id, id, sha256, reason, detail)."""
-    sizes = [shard.num_rows for shard in shards]
+def settle(shards: Iterable[pa.Table], *, collapse_copies: bool) -> KeptRows:
+    """Sort the rows of a pool, given the row facts of its shards in order (pool_id, id, sha256, reason, detail).
+
+    One shard's facts are in memory at a time; of all rows only what is asked for stays.
+    """
+    good_rows: list[NDArray[np.bool_]] = []
+    quarantine: list[pa.Table] = []
+    digests: list[pa.ChunkedArray] = []
+    for shard in shards:
+        good_rows.append(pc.is_null(shard["reason"]).to_numpy())
+        quarantine.append(shard.select(QUARANTINED).filter(pa.array(~good_rows[-1])))
+        if collapse_copies:
+            digests.append(shard["sha256"])
+    sizes = [len(rows) for rows in good_rows]
     shard_starts = np.cumsum([0, *sizes[:-1]]).astype(np.int64)
-    facts = pa.concat_tables(shards).combine_chunks()
-    good = pc.is_null(facts["reason"]).to_numpy(zero_copy_only=False)
-    copies, copy_of = find_copies(facts["sha256"], good) if collapse_copies else (_none(), _none())
+    good = np.concatenate(good_rows)
+    copies, copy_of = find_copies(_chain(digests), good) if collapse_copies else (_none(), _none())
     kept = good.copy()
     kept[copies] = False
     positions = tuple(
@@ -92,12 +104,16 @@ def settle(shards: list[pa.Table], *, collapse_copies: bool) -> KeptRows:
     )
     return KeptRows(
         listed=len(good),
-        quarantine=facts.filter(pa.array(~good)).select(["pool_id", "id", "reason", "detail"]),
+        quarantine=pa.concat_tables(quarantine),
         copies=copies,
         copy_of=copy_of,
         positions=positions,
         shard_starts=shard_starts,
     )
+
+
+def _chain(columns: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
 
 
 def find_copies(sha256: pa.ChunkedArray, good: NDArray[np.bool_]) -> tuple[I64, I64]:

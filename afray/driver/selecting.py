@@ -123,6 +123,8 @@ def describe_methods(spec: SelectionSpec) -> SelectionOptions:
             removal_ratio=spec.denoise.removal_ratio,
             neighbours=spec.denoise.neighbours,
             opponent_penalty=spec.boundary.opponent_penalty,
+            probes=core.probes,
+            intra=spec.boundary.intra_distance or "mean",
         ),
         uherding=HerdingOptions(kernel_scale=herding.kernel_scale, neighbours=herding.neighbours),
     )

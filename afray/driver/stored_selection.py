@@ -42,7 +42,8 @@ def load_selection(output: Store, stored: Commit, *, spec_digest: str) -> Select
         raise Fenced(f"{output.address(stored.name)}: a run of another spec has just selected here; this one stops")
     with np.load(io.BytesIO(read_blob(output, stored.blobs[_ARRAYS])), allow_pickle=False) as arrays:
         values = {name: arrays[name] for name in arrays.files}
-    return Selection(**{**values, "kept": int(values["kept"])})
+    numbers = {name: value.item() for name, value in values.items() if not value.shape}
+    return Selection(**{**values, **numbers})
 
 
 def load_inputs(output: Store, stored: Commit) -> dict[str, bytes]:

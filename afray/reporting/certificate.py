@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from afray.errors import IntegrityError
 from afray.reporting import facts
 from afray.reporting.digests import content_digest
-from afray.reporting.facts import Count, Digest, Facts, Funnel, Json
+from afray.reporting.facts import Count, Digest, Facts, Funnel, Json, Share
 
 NAME = "certificate.json"
 _SEALS = "seals"
@@ -89,8 +89,23 @@ class PreviousFacts(Facts):
     """The model of all labels, as kept with the selection; null where the method learns none, or nothing to learn."""
 
 
+class ApproximationFacts(Facts):
+    """What the spec asked to be approximated, and how far off that is, on a sample; null for what is exact."""
+
+    probes: Count | None
+    """Groups of cores in which each row looked for its own."""
+    recall: Share | None
+    """Share of rows that found their nearest core there."""
+    intra_distance: Literal["rms"] | None
+    changed_picks: Share | None
+    """Share of boundary rows that exact mean distances would not have picked."""
+
+
 class Certificate(Facts):
-    """What was selected from what, by what. `model` and `decode` are null for pools that hold embeddings."""
+    """What was selected from what, by what. `model` and `decode` are null for pools that hold embeddings.
+
+    `approximations` is left out of the file where everything is exact.
+    """
 
     version: Literal[1] = 1
     spec_digest: Digest
@@ -108,11 +123,14 @@ class Certificate(Facts):
     selection_digest: Digest
     previous: PreviousFacts | None = None
     """null in a first round."""
+    approximations: ApproximationFacts | None = None
 
 
 def write(certificate: Certificate) -> bytes:
     """The canonical file: declared order, two spaces, UTF-8, LF, the seals last."""
     document = facts.dump(certificate)
+    if certificate.approximations is None:
+        del document["approximations"]  # as certificates were before there were any
     return _encode({**document, _SEALS: _seal(document)})
 
 

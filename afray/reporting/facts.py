@@ -13,6 +13,7 @@ from afray.errors import IntegrityError
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A sha256 in lower-case hex."""
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 

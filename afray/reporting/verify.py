@@ -93,6 +93,7 @@ def _statements(certificate: Certificate) -> dict[str, str]:
         "embedding": json.dumps(embedding),
         "facts of the shards": content_digest(json.dumps(shards).encode()),
         "previous": _text(certificate.previous),
+        "approximations": _text(certificate.approximations),
         "counters": _text(certificate.counters),
         "selection": certificate.selection_digest,
     }

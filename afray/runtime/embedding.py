@@ -99,8 +99,14 @@ def require_gpu(_: WorkerContext, embedding: EmbeddingSpec) -> None:
 
 def embed_part(context: WorkerContext, plan: EmbedPlan, number: int, name: str, output: Store, fence: Fence) -> Commit:
     """Task: embed one part of the index and commit it as `name`."""
-    computed = compute_part(context, plan, plan.index.read_part(number))
-    return store_part(context, plan, name, computed, output, fence)
+    return embed_table(context, plan, plan.index.read_part(number), name, output, fence)
+
+
+def embed_table(
+    context: WorkerContext, plan: EmbedPlan, part: pa.Table, name: str, output: Store, fence: Fence
+) -> Commit:
+    """Embed rows of the index (ROW_SCHEMA) and commit them as `name`."""
+    return store_part(context, plan, name, compute_part(context, plan, part), output, fence)
 
 
 def compute_part(context: WorkerContext, plan: EmbedPlan, part: pa.Table) -> Embedded:

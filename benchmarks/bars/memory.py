@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import harness
 import numpy as np
 from harness import Bar, at_most
 
+from afray.runtime import footprint
 from bars import pools
 from bars.pools import Pool, Sizes
 
@@ -31,9 +31,9 @@ def measure() -> list[Bar]:
 
 def peak_above(pool: Pool) -> int:
     """Bytes by which the peak exceeds what the process holds before a selection."""
-    before = harness.peak_bytes()
+    before = footprint.peak_bytes()
     pool.select()
-    return harness.peak_bytes() - before
+    return footprint.peak_bytes() - before
 
 
 if __name__ == "__main__":

@@ -141,6 +141,18 @@ REFUSED: Final = (
     _value("spec.selection.core", {"uri": "s3://plant/ids.txt"}, at="spec.selection.core.uri"),
     _value("spec.selection.core", {"method": "kmeans", "steps": 5}, at="spec.selection.core.steps"),
     Refused({"spec.selection.method": "random", "spec.selection.core": {"size": 5}}, "spec.selection.core.size"),
+    Refused({"spec.selection.method": "kmeans", "spec.selection.core": {"probes": 4}}, "spec.selection.core.probes"),
+    _schema("spec.selection.core", {"probes": 0}, at="spec.selection.core.probes"),
+    _schema("spec.selection.boundary", {"intraDistance": "median"}, at="spec.selection.boundary.intraDistance"),
+    Refused(
+        {"spec.selection.core": {"probes": 4}, "spec.selection.boundary": {"mode": "released"}},
+        "spec.selection.core.probes",
+    ),
+    _value(
+        "spec.selection.boundary",
+        {"mode": "released", "intraDistance": "rms"},
+        at="spec.selection.boundary.intraDistance",
+    ),
     Refused(
         {"spec.selection.method": "activeft", "spec.selection.boundary": {"mode": "released"}},
         "spec.selection.boundary.mode",
@@ -233,6 +245,7 @@ ACCEPTED: Final[tuple[Changes, ...]] = (
     {"spec.selection.budget": {"percent": 33.333333333}},
     {"spec.selection.core": {"method": "given", "uri": "s3://plant/cores.txt"}},
     {"spec.selection.core": {"method": "kmeans", "size": 80}},
+    {"spec.selection.core": {"probes": 4}, "spec.selection.boundary": {"intraDistance": "rms"}},
     {"spec.selection.method": "activeft", "spec.selection.core": {"steps": 10}},
     {"spec.selection.method": "random", "spec.selection.core": {"size": "auto"}, "spec.selection.denoise": {}},
     {"spec.selection.boundary": {"mode": "released", "opponentPenalty": 1}, "spec.selection.seed": 2**32 - 1},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+BLOCK = 65536
+"""Rows that the generator draws at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,11 +24,13 @@ class SmallPool:
     budget: int
 
 
-def make(rows: int, clusters: int, seed: int = 0, dim: int = 384, block: int = 65536) -> F32:
-    """The benchmark pool: unequal anisotropic clusters on the unit sphere, in groups of unequal closeness.
+def make(rows: int, clusters: int, seed: int = 0, dim: int = 384, block: int = BLOCK) -> F32:
+    """The benchmark pool: unequal anisotropic clusters on the unit sphere, in groups of unequal closeness."""
+    return np.concatenate(list(blocks(rows, clusters, seed, dim, block)))
 
-    Its draws, in this order, are the contract: published ids and digests rest on them.
-    """
+
+def blocks(rows: int, clusters: int, seed: int = 0, dim: int = 384, block: int = BLOCK) -> Iterator[F32]:
+    """The rows of `make`, some at a time. The draws, in this order, are the contract: published ids rest on them."""
     rng = np.random.default_rng(seed)
     group_count = max(1, round(clusters**0.5))
     groups = rng.standard_normal((group_count, dim))
@@ -37,13 +41,11 @@ def make(rows: int, clusters: int, seed: int = 0, dim: int = 384, block: int = 6
     axes = np.arange(1, dim + 1) ** -0.35
     axes /= np.linalg.norm(axes)
     labels = rng.choice(clusters, rows, p=shares / shares.sum())
-    features = np.empty((rows, dim), np.float32)
     for start in range(0, rows, block):
         chosen = labels[start : start + block]
         noise = rng.standard_normal((len(chosen), dim)) * axes
         points = means[chosen] + spreads[chosen, None] * noise
-        features[start : start + block] = points / np.linalg.norm(points, axis=1, keepdims=True)
-    return features
+        yield (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
 def mixture(rng: np.random.Generator, rows: int, dim: int) -> F32:

@@ -78,7 +78,7 @@ def test_the_base_install_says_its_version(base: Installation) -> None:
 def test_the_base_install_shows_help_of_every_command(base: Installation) -> None:
     ended = base.run("afray", "--help")
     assert ended.returncode == 0, ended.stderr
-    assert {"run", "validate", "verify", "report", "bench", "submit", "watch"} <= set(ended.stdout.split())
+    assert {"run", "validate", "estimate", "verify", "report", "bench", "submit", "watch"} <= set(ended.stdout.split())
 
 
 def test_the_base_install_brings_the_plugin_of_kubectl(base: Installation) -> None:
@@ -110,6 +110,7 @@ def test_the_base_install_refuses_a_broken_manifest(base: Installation) -> None:
     [
         ("run", str(EXAMPLE)),
         ("validate", str(EXAMPLE)),
+        ("estimate", str(EXAMPLE)),
         ("bench", str(EXAMPLE), "--results", "bench"),
         ("verify", "out"),
         ("report", "out"),

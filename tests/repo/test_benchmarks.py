@@ -10,7 +10,11 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from helpers import synthetic
+from helpers.faults import descendants, end
 from helpers.repository import ROOT
 
 
@@ -59,6 +63,65 @@ def test_the_benchmark_of_gpus_finds_equal_ids_on_the_cpu_that_stands_in_for_one
     )
     assert benchmark.main() == 0
     assert [bar["holds"] for bar in json.loads(report.read_text())] == [True] * 3
+
+
+@pytest.mark.parametrize("benchmark", ["scale.__main__"], indirect=True)
+def test_the_scale_run_compares_ids_on_a_pool_of_any_size(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sections = ["coarse", "giant"]  # the others start Ray
+    options = ["--rows", "4000", "--folder", str(tmp_path), "--json", str(tmp_path / "bars.json")]
+    monkeypatch.setattr("sys.argv", ["scale", *options, "--only", *sections])
+    assert benchmark.main() == 0
+    assert [bar["holds"] for bar in json.loads((tmp_path / "bars.json").read_text())] == [True] * 3
+
+
+@pytest.mark.parametrize("benchmark", ["scale.pool"], indirect=True)
+def test_the_pool_of_the_scale_run_is_the_generator_s(benchmark: ModuleType, tmp_path: Path) -> None:
+    plan = importlib.import_module("scale.plan").like_imagenet(1500, steps=1, workers=1, folder=tmp_path)
+    benchmark.write(plan, block=700)
+    table = pq.read_table(plan.pool)
+    assert table["id"].to_pylist() == sorted(f"row-{row:08d}" for row in range(1500))
+    stored = np.array(table["embedding"].to_pylist(), np.float32)
+    assert np.array_equal(stored, synthetic.make(1500, plan.cores))
+
+
+@pytest.mark.parametrize("benchmark", ["scale.processes"], indirect=True)
+def test_memory_of_processes_below_another_is_seen_while_they_live(benchmark: ModuleType) -> None:
+    below = "import time; taken = bytearray(64 * 2**20); print(1, flush=True); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {below!r}])"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        watch = benchmark.Watch(process.pid)
+        watch.look()
+        for pid in descendants(process.pid):
+            end(pid)
+    assert watch.root_peak < 64 * 2**20 < watch.peak < 2**30
+
+
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_the_page_on_scale_has_the_tables_of_the_model(benchmark: ModuleType) -> None:
+    page = benchmark.PAGE.read_text()
+    assert benchmark.render(page) == page
+    assert page.count("\n| ") > len(benchmark.SIZES) * len(benchmark.WORKERS)
+
+
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_the_model_is_near_what_was_measured(benchmark: ModuleType) -> None:
+    said = {point: benchmark.work_of(point) for point in benchmark.POINTS}
+    assert len(said) >= 3
+    assert {point: value for point, value in said.items() if not 1 / 1.5 < value / point.seconds < 1.5} == {}
+
+
+@pytest.mark.parametrize("benchmark", ["cost_model"], indirect=True)
+def test_more_workers_take_less_time_and_send_more(benchmark: ModuleType) -> None:
+    size = benchmark.Size(rows=10**8, cores=10**5, budget=10**6)
+    one, few, many = (benchmark.simulate(size, workers) for workers in (1, 8, 64))
+    assert one.cores == pytest.approx(8 * few.cores) == pytest.approx(64 * many.cores)
+    assert one.sent == few.sent == 0 < many.sent
+    assert many.read == 8 * few.read
+    assert one.barriers == many.barriers > 200
 
 
 @pytest.mark.parametrize("benchmark", ["harness"], indirect=True)

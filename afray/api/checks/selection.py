@@ -15,9 +15,9 @@ KEPT_ON_EMBEDDINGS: Final = frozenset({"normalize", "shard_size", "device"})
 """Fields of spec.embedding that mean something where the pool holds vectors already."""
 _ACTIVEFT_SETTINGS: Final = frozenset({"steps", "rows_per_step"})
 CORE_SETTINGS: Final[Mapping[CoreMethod, frozenset[str]]] = {
-    "activeft": _ACTIVEFT_SETTINGS | {"method", "size"},
-    "kmeans": frozenset({"method", "size"}),
-    "given": frozenset({"method", "uri"}),
+    "activeft": _ACTIVEFT_SETTINGS | {"method", "size", "probes"},
+    "kmeans": frozenset({"method", "size", "probes"}),
+    "given": frozenset({"method", "uri", "probes"}),
 }
 """Fields of spec.selection.core that each core method reads."""
 LEFT_TO_OTHER_METHODS: Final[Mapping[Method, frozenset[str]]] = {
@@ -75,6 +75,17 @@ def core_settings_of_another_method(job: SelectionJob) -> Iterator[Problem]:
     for field, value in changed_fields(core, unless=CORE_SETTINGS[core.method]):
         problem = f"has no effect on core.method {core.method}"
         yield violation(f"selection.core.{field}", value, problem, "Remove it, or change core.method.")
+
+
+def approximate_released_mode(job: SelectionJob) -> Iterator[Problem]:
+    """Released mode is there for comparison with published lists, which an approximation would only spoil."""
+    core, boundary = job.spec.selection.core, job.spec.selection.boundary
+    if boundary.mode != "released":
+        return
+    remedy = "Remove it, or set boundary.mode: paper."
+    for field, value in (("core.probes", core.probes), ("boundary.intraDistance", boundary.intra_distance)):
+        if value is not None:
+            yield violation(f"selection.{field}", value, "is approximate, and boundary.mode released is not", remedy)
 
 
 def steps_of_another_method(job: SelectionJob) -> Iterator[Problem]:

@@ -128,6 +128,11 @@ RUN = [
     ("spec.selection.method", "kcentre", f"{SELECTION}.method", "is not a known value", "Did you mean kcenter?"),
     ("spec.selection.denoise", {"removalRatio": 1}, f"{SELECTION}.denoise.removalRatio", "is not below 1", "from 0"),
     ("spec.selection.denoise", {"neighbors": 3}, f"{SELECTION}.denoise.neighbors", "not a field", "neighbours?"),
+    ("spec.selection.core", {"probes": 0}, f"{SELECTION}.core.probes", "is below 1", "from 1 to 10000"),
+    ("spec.selection.boundary", {"intraDistance": "mean"}, f"{SELECTION}.boundary.intraDistance",
+     "is not a known value", "rms"),
+    ("spec.selection.boundary", {"mode": "released", "intraDistance": "rms"}, f"{SELECTION}.boundary.intraDistance",
+     "is approximate", "boundary.mode: paper"),
     ("spec.selection.boundary", {"opponentPenalty": 0.9}, f"{SELECTION}.boundary.opponentPenalty", "below 1", "from 1"),
     ("spec.selection.seed", -1, f"{SELECTION}.seed", "is below 0", "to 4294967295"),
     # labels, finetune, evaluation

@@ -27,6 +27,19 @@ def test_the_file_uses_camel_case_and_says_that_nothing_went_before() -> None:
     assert document["previous"] is None
 
 
+def test_only_a_certificate_of_an_approximate_selection_speaks_of_approximations() -> None:
+    assert b"approximations" not in certificate.write(make_certificate())
+    facts = certificate.ApproximationFacts(probes=4, recall=0.975, intra_distance=None, changed_picks=None)
+    written = certificate.write(make_certificate().model_copy(update={"approximations": facts}))
+    assert json.loads(written)["approximations"] == {
+        "probes": 4,
+        "recall": 0.975,
+        "intraDistance": None,
+        "changedPicks": None,
+    }
+    assert certificate.read(written).approximations == facts
+
+
 @pytest.mark.parametrize("length", [0, 1, 400, -2])
 def test_a_truncated_file_is_an_integrity_error(length: int) -> None:
     with pytest.raises(IntegrityError, match=r"certificate\.json: line \d+, column \d+: .*truncated"):

@@ -49,6 +49,7 @@ def test_equal_facts_show_no_difference_and_every_check_is_made() -> None:
         "embedding",
         "facts of the shards",
         "previous",
+        "approximations",
         "counters",
         "selection",
     ]

@@ -143,6 +143,19 @@ def _without_effect(path: str, block: type[Block], field: str, unless: str, meth
     )
 
 
+def _approximations_of_released_mode() -> Iterator[Placed]:
+    for field in ("core.probes", "boundary.intraDistance"):
+        yield _in_selection(
+            Rule(
+                rule=f"self.boundary.mode != 'released' || !has(self.{field})",
+                field=f".{field}",
+                cause="FieldValueForbidden",
+                problem="is approximate, and boundary.mode released is not",
+                remedy="Remove it, or set boundary.mode: paper.",
+            )
+        )
+
+
 RULES: Final[Mapping[Check, tuple[Placed, ...]]] = {
     selection.model_is_missing: (MODEL_IS_MISSING,),
     selection.model_settings_on_embeddings: (
@@ -159,6 +172,7 @@ RULES: Final[Mapping[Check, tuple[Placed, ...]]] = {
     selection.core_settings_of_another_method: tuple(_settings_of_another_core_method()),
     selection.uherding_without_a_round_before: (UHERDING_ALONE,),
     selection.uherding_settings_of_another_method: (UHERDING_SETTINGS,),
+    selection.approximate_released_mode: tuple(_approximations_of_released_mode()),
     selection.finetune_of_embeddings: (FINETUNE_OF_EMBEDDINGS,),
     selection.evaluation_of_another_kind: (EVALUATION_OF_ANOTHER_KIND,),
 }

@@ -1,0 +1,35 @@
+"""How much memory this process takes."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+SELF = Path("/proc/self")
+
+
+def peak_bytes() -> int:
+    """Largest resident size of this process so far."""
+    status = SELF / "status"
+    if status.exists():  # getrusage starts a child at its parent's size
+        return _kibibytes(status)["VmHWM"] * 1024
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def share_bytes(process: Path = SELF) -> int:
+    """What a process holds now; of pages that it shares with n others, its n-th part. Where that is unknown, its peak.
+
+    Raises OSError for another process that has ended, or that is somebody else's.
+    """
+    rollup = process / "smaps_rollup"
+    if not rollup.exists():
+        return peak_bytes() if process == SELF else 0
+    return _kibibytes(rollup).get("Pss", 0) * 1024
+
+
+def _kibibytes(file: Path) -> Mapping[str, int]:
+    fields = (line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+    return {name: int(value.split()[0]) for name, value in fields if value.strip().endswith("kB")}

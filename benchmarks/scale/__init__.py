@@ -1,0 +1,1 @@
+"""A pool of ImageNet's size through the real pipeline: `make nightly-scale`."""
