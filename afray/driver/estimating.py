@@ -5,6 +5,7 @@ The pool is indexed into a folder that is thrown away; nothing is written to the
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def estimate(job: SelectionJob, question: Question, display: Display) -> Estimat
     """
     _check_first_round(job)
     place = choose_place(job, question)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as folder:
         output = Store.open(Path(folder).as_uri())
         with reading(job, RunSettings(workers=question.workers), output, display) as workspace:
             place = place or _this_machine(workspace, question)
