@@ -167,16 +167,9 @@ def embed_pool(
     )
     facts = known or (earlier.identify(workspace, plan) if earlier else identify(workspace, plan))
     parts = embed_parts(workspace, plan, facts, earlier.stored if earlier else None, matches)
-    return EmbeddedPool(
-        plan=plan,
-        output=workspace.output,
-        encoder=facts,
-        parts=tuple(parts),
-        rows=settle(
-            (read_rows(workspace.output, part) for part in parts),
-            collapse_copies=not plan.has_vectors,
-        ),
-    )
+    tables = (read_rows(workspace.output, part) for part in parts)  # one at a time in memory
+    rows = settle(tables, collapse_copies=not plan.has_vectors)
+    return EmbeddedPool(plan=plan, output=workspace.output, encoder=facts, parts=tuple(parts), rows=rows)
 
 
 def index_pool(workspace: Workspace, pool: PoolSpec | EvaluationSpec, source: Store, title: str) -> PoolIndex:
