@@ -16,6 +16,8 @@ PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 LONGEST: Final = 32
 LARGEST_INTEGER: Final = 2**63 - 1
 """An API server reads larger numbers as floats; as texts they may be larger."""
+WHOLE_FROM: Final = "1e15"
+"""Larger numbers count as whole: an API server judges them as floats."""
 KNOWN_QUANTITY: Final = Rule(
     rule=matches(PATTERN, "string(self)"),
     problem="is not a quantity",
@@ -32,6 +34,12 @@ def amount(quantity: str) -> Decimal:
     """The quantity as a number: cores, bytes or devices."""
     number = quantity.rstrip("mkKMGTPEi")
     return Decimal(number) * _FACTORS.get(quantity[len(number) :], Decimal(1))
+
+
+def is_whole(quantity: str) -> bool:
+    """Whether it counts things that come in one piece."""
+    number = amount(quantity)
+    return number >= Decimal(WHOLE_FROM) or number % 1 == 0
 
 
 def check_quantity(value: object) -> str:

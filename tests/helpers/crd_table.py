@@ -268,6 +268,7 @@ ACCEPTED: Final[tuple[Changes, ...]] = (
     {"spec.cluster": {**CLUSTER, "workers": [{**WORKERS, "name": f"g{number}"} for number in range(16)]}},
     {"spec.cluster.head.resources": {"cpu": 2, "memory": "4000M", "ephemeral-storage": "1.5Gi"}},
     {GPU: "2000m"},
+    {GPU: "9" * 32},
     {
         "spec.cluster.head.template": {
             "metadata": {"labels": {"a": "b"}},

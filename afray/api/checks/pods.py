@@ -10,7 +10,7 @@ from typing import Final
 from afray.api.checks import violation
 from afray.api.job import SelectionJob
 from afray.api.problems import HIDDEN, Problem
-from afray.api.quantities import amount
+from afray.api.quantities import amount, is_whole
 
 GPU: Final = "nvidia.com/gpu"
 RESERVED_GROUPS: Final = ("head", "submitter")
@@ -51,7 +51,7 @@ def part_of_a_device(job: SelectionJob) -> Iterator[Problem]:
     """Devices are handed out whole."""
     for path, resources in pods(job):
         for name, quantity in resources.items():
-            if "/" in name and amount(quantity) % 1:
+            if "/" in name and not is_whole(quantity):
                 field = f'{path}.resources["{name}"]'
                 yield violation(field, quantity, "is not a whole number of devices", "Ask for whole devices.")
 

@@ -12,6 +12,7 @@ from afray.api.checks import Check, pods
 from afray.api.cluster import HeadSpec, WorkerGroupSpec
 from afray.api.crd.rules.placed import Placed
 from afray.api.job import JobSpec
+from afray.api.quantities import WHOLE_FROM
 from afray.api.runtime import Variable
 
 _GPU: Final = quote(pods.GPU)
@@ -45,7 +46,7 @@ def _quantity(resource: str) -> tuple[str, str]:
 def _is_whole(resource: str) -> str:
     unread, quantity = _quantity(resource)
     number = f"{quantity}.asApproximateFloat()"
-    return f"{unread} || {number} >= 1e15 || double(int({number})) == {number}"
+    return f"{unread} || {number} >= {WHOLE_FROM} || double(int({number})) == {number}"
 
 
 def _memory() -> Rule:
