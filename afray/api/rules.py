@@ -35,7 +35,6 @@ COMMON: Final[tuple[Check, ...]] = (
     places.output_inside_the_rows,
     places.evaluation_overlaps_the_pool,
     places.labels_read_as_rows,
-    places.earlier_labels_read_as_rows,
     places.output_of_the_round_before,
     pods.resources_are_missing,
     pods.memory_without_a_unit,

@@ -7,6 +7,8 @@ from typing import Final
 from afray.api.stages import Stage
 
 LOG_FOLDER: Final = "logs"
+SELECTED: Final = "selection.parquet"
+"""The rows to label, in rank order."""
 FINETUNE_FOLDER: Final = "finetune"
 """Holds checkpoints and progress; of no use once the result is committed."""
 ATTEMPTS_PER_STAGE: Final = 1_000_000

@@ -8,6 +8,8 @@ from importlib import metadata
 
 from afray import __version__
 from afray.algorithms.selection import Selection
+from afray.api.job import SelectionJob
+from afray.api.loading import load_object
 from afray.api.selection import SelectionSpec
 from afray.driver.embedding import GIVEN, EmbeddedPool
 from afray.driver.given_cores import given_digest
@@ -53,6 +55,16 @@ def find_certificate(output: Store) -> Certificate | None:
     """The certificate as it was committed, None if the selection is not finished."""
     stored = committed(output, FILES)
     return certificates.read(read_blob(output, stored.blobs[certificates.NAME])) if stored else None
+
+
+def read_job(output: Store) -> SelectionJob:
+    """The job as it ran, with full locations."""
+    return parse_job(output.read(JOB), output)
+
+
+def parse_job(content: bytes, output: Store) -> SelectionJob:
+    """The job in a file of an output."""
+    return load_object(json.loads(content), output.address(JOB))
 
 
 def encoder_facts(certificate: Certificate) -> EncoderFacts:

@@ -5,7 +5,6 @@ The pool is indexed into a folder that is thrown away; nothing is written to the
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from afray.driver.progress import Display
 from afray.driver.selecting import describe_methods
 from afray.driver.trying import try_rows
 from afray.driver.verifying import reading
-from afray.driver.workspace import SCRATCH, RunSettings, Workspace
+from afray.driver.workspace import RunSettings, Workspace, scratch_prefix
 from afray.errors import SpecError
 from afray.pool.listing import open_pool
 from afray.storage.store import Store
@@ -70,7 +69,7 @@ def estimate(job: SelectionJob, question: Question, display: Display) -> Estimat
     """
     _check_first_round(job)
     place = choose_place(job, question)
-    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as folder:
+    with tempfile.TemporaryDirectory(prefix=scratch_prefix()) as folder:
         output = Store.open(Path(folder).as_uri())
         with reading(job, RunSettings(workers=question.workers), output, display) as workspace:
             place = place or _this_machine(workspace, question)

@@ -7,12 +7,12 @@ file is. Light to import, for it is asked about before anything else is.
 from __future__ import annotations
 
 from afray.api.selection import CoreSpec
+from afray.driver.unchanged import require_unchanged
 from afray.driver.workspace import Workspace
 from afray.errors import SpecError
-from afray.reporting.digests import content_digest
 from afray.storage.commits import Commit, committed
 from afray.storage.ownership import SELECTION
-from afray.storage.store import ObjectMissing, locate
+from afray.storage.store import locate
 
 ROLE = "cores.txt"
 """Of the kept file, in the commit of the selection."""
@@ -21,10 +21,16 @@ FIELD = "spec.selection.core.uri"
 
 def read_given_cores(core: CoreSpec) -> bytes | None:
     """The file as it is now, None for another method. Raises StorageError if it cannot be read."""
-    if core.method != "given":
-        return None
-    assert core.uri is not None
-    store, key = locate(core.uri)
+    return _read(_location(core)) if core.method == "given" else None
+
+
+def _location(core: CoreSpec) -> str:
+    assert core.uri is not None, "a rule of the manifest"
+    return core.uri
+
+
+def _read(uri: str) -> bytes:
+    store, key = locate(uri)
     return store.read(key)
 
 
@@ -32,19 +38,9 @@ def require_same_cores(workspace: Workspace) -> None:
     """Raises SpecError if the file is another one than that of the finished selection; a file that is gone is none."""
     core, stored = workspace.job.spec.selection.core, committed(workspace.output, SELECTION)
     kept = given_digest(stored) if stored else None
-    if kept is None:
-        return
-    try:
-        content = read_given_cores(core)
-    except ObjectMissing:
-        return
-    if content is not None and content_digest(content) != kept:
-        raise SpecError(
-            FIELD,
-            core.uri,
-            f"the file changed since the rows were selected (sha256 {kept} then, {content_digest(content)} now)",
-            "Restore it, or set output.uri to an empty place to select by the new one.",
-        )
+    if kept is not None and core.method == "given":
+        uri = _location(core)
+        require_unchanged(FIELD, uri, kept, lambda: _read(uri))
 
 
 def given_digest(stored: Commit) -> str | None:

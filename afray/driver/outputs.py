@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from afray.algorithms.selection import I64, Selection
+from afray.contract.outputs import SELECTED
 from afray.driver.embedding import EmbeddedPool
 from afray.driver.kept import KeptRows
 from afray.driver.publishing import publish
@@ -54,7 +55,7 @@ def output_files(outcome: Outcome) -> dict[str, bytes]:
     """Every output table as bytes, by file name."""
     made = outcome.tables
     return {
-        "selection.parquet": tables.to_parquet(made.selection),
+        SELECTED: tables.to_parquet(made.selection),
         "selection.csv": tables.to_csv(made.selection),
         "excluded.parquet": tables.to_parquet(made.excluded),
         QUARANTINE: tables.to_parquet(made.quarantine),

@@ -5,7 +5,6 @@ Nothing is written to the output, and nobody has to own it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -13,9 +12,8 @@ import numpy as np
 
 from afray.algorithms import draws
 from afray.api.job import SelectionJob
-from afray.api.loading import load_object
 from afray.contract.outputs import FINETUNE_FOLDER
-from afray.driver.certifying import JOB, build_certificate, encoder_facts, read_certificate
+from afray.driver.certifying import build_certificate, encoder_facts, read_certificate, read_job
 from afray.driver.embedding import EmbeddedPool, embed_pool
 from afray.driver.features import PreparedPool
 from afray.driver.outputs import name_selection
@@ -93,11 +91,6 @@ def check_commits(output: Store) -> Iterator[Check]:
             for blob in stored.blobs.values():
                 found = published_digest(output, blob.key) or ABSENT
                 yield Check(what=blob.key, certified=blob.sha256, found=found)
-
-
-def read_job(output: Store) -> SelectionJob:
-    """The job as it ran, with full locations."""
-    return load_object(json.loads(output.read(JOB)), output.address(JOB))
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Workspace:
     def scratch(self) -> str:
         """A folder on this node's disk that ends with the run."""
         _sweep_scratch()
-        folder = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-")
+        folder = tempfile.mkdtemp(prefix=scratch_prefix())
         self._exits.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -132,6 +132,11 @@ class Workspace:
 def _labels(job: SelectionJob, settings: RunSettings) -> JobLabels:
     metadata = job.metadata
     return JobLabels(namespace=metadata.namespace or "", name=metadata.name, queue=settings.queue)
+
+
+def scratch_prefix() -> str:
+    """The name of a folder of this process begins so: what is left of it when it was killed is found by that."""
+    return f"{SCRATCH}{os.getpid()}-"
 
 
 def _sweep_scratch() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import harness
 from helpers.faults import descendants
+from helpers.processes import cpu_seconds
 
 from afray.runtime import footprint
 from scale.plan import Plan, write_manifest
@@ -86,12 +86,6 @@ def sum_shares(pids: Iterable[int]) -> int:
         with suppress(OSError):
             total += footprint.share_bytes(Path(f"/proc/{pid}"))
     return total
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far. Raises OSError for one that has ended."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def run(plan: Plan) -> Run:

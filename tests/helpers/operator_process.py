@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.processes import cpu_seconds
 from helpers.repository import ROOT
 from helpers.s3_server import free_port
 from testbed.kubectl import FIELD_MANAGER, Kubectl
 
 CRD = ROOT / "crds" / "selectionjobs.afray.dev.yaml"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -64,8 +64,7 @@ class OperatorProcess:
     @property
     def cpu_seconds(self) -> float:
         """User and system time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.process.pid)
 
     @property
     def resident_bytes(self) -> int:

@@ -21,6 +21,7 @@ from helpers.cluster_driver import DriverProcess, on_cluster, started_driver, va
 from helpers.faults import is_running, wait_until
 from helpers.image_jobs import without_labels
 from helpers.jobs import FinishedJob, Manifest
+from helpers.processes import cpu_seconds
 from helpers.ray_cluster import NO_TOKEN, RayCluster, running_ray_cluster
 
 from afray.contract.names import Stage
@@ -220,13 +221,9 @@ def wait_for(driver: DriverProcess, happened: Callable[[], object]) -> None:
 
 def busiest(pids: list[int]) -> int:
     """The process that works most just now."""
-    before = {pid: cpu_ticks(pid) for pid in pids}
+    before = {pid: cpu_seconds(pid) for pid in pids}
     time.sleep(0.5)
-    return max(pids, key=lambda pid: cpu_ticks(pid) - before[pid])
-
-
-def cpu_ticks(pid: int) -> int:
-    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return max(pids, key=lambda pid: cpu_seconds(pid) - before[pid])
 
 
 def require_quick_end(driver: DriverProcess) -> None:

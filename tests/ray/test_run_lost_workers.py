@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
 from helpers import jobs
-from helpers.faults import NextTask, descendants, end
-from helpers.jobs import At, FinishedJob, RecordingDisplay
-
-from afray.driver.labelling import load_labels
-from afray.driver.pipeline import run_stages
-from afray.driver.workspace import RunSettings, opened
-from afray.reporting import report as reports
+from helpers.faults import descendants, end
+from helpers.jobs import FinishedJob, RecordingDisplay
+from helpers.lost_workers import run_losing_workers
 
 pytestmark = pytest.mark.ray
 
@@ -32,17 +27,8 @@ MOMENTS = {
 def test_workers_killed_with_a_task_of_each_step_in_hand_change_nothing(
     vector_job: FinishedJob, tmp_path: Path
 ) -> None:
-    job, kills = jobs.parse(vector_job.elsewhere(tmp_path)), {moment: NextTask() for moment in MOMENTS}
     display = RecordingDisplay()
-    with opened(job, RunSettings(workers=2), display) as workspace:
-        for moment, (stage, step, done) in MOMENTS.items():
-            start = partial(kills[moment].start, workspace.crew)
-            display.events.append(At(stage, start, step=step, done=done))
-        report = reports.read(run_stages(workspace, load_labels(job))[reports.NAME])
-        for kill in kills.values():
-            kill.join()
-        assert workspace.crew.replaced == len(MOMENTS)
-        assert {kill.killed for kill in kills.values()}.isdisjoint(workspace.crew.pids)
+    report = run_losing_workers(vector_job.elsewhere(tmp_path), MOMENTS, display)
     assert sum("worker lost" in note for note in display.notes) == len(MOMENTS)
     assert report.selection_digest == vector_job.digest
 

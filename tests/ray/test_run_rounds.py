@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 from helpers import jobs, rounds
-from helpers.faults import NextTask
-from helpers.jobs import At, FinishedJob, Manifest, RecordingDisplay
+from helpers.jobs import FinishedJob, Manifest, RecordingDisplay
 from helpers.labelled import blobs
+from helpers.lost_workers import run_losing_workers
 from helpers.pools import parquet_bytes, vector_column
 
-from afray.driver.labelling import load_labels
-from afray.driver.pipeline import run_stages
 from afray.driver.verifying import verify
-from afray.driver.workspace import RunSettings, opened
-from afray.reporting import report as reports
+from afray.driver.workspace import RunSettings
 from afray.storage.commits import committed
 from afray.storage.store import Store
 
@@ -208,17 +204,8 @@ def test_a_budget_above_what_is_left_and_another_normalization_are_refused(
 
 
 def test_workers_killed_in_each_step_of_a_round_change_nothing(second: FinishedJob, tmp_path: Path) -> None:
-    job, display = jobs.parse(second.elsewhere(tmp_path / "out")), RecordingDisplay()
     moments = {"taking over": ("embed pool", "", 100), "gains": ("select", "gains", 0), "lists": ("select", "gains", 1)}
-    kills = {moment: NextTask() for moment in moments}
-    with opened(job, RunSettings(workers=2), display) as workspace:
-        for moment, (stage, step, done) in moments.items():
-            start = partial(kills[moment].start, workspace.crew)
-            display.events.append(At(stage, start, step=step, done=done))
-        report = reports.read(run_stages(workspace, load_labels(job))[reports.NAME])
-        for kill in kills.values():
-            kill.join()
-        assert workspace.crew.replaced == len(moments)
+    report = run_losing_workers(second.elsewhere(tmp_path / "out"), moments, RecordingDisplay())
     assert report.selection_digest == second.digest
 
 

@@ -33,26 +33,20 @@ def evaluation_overlaps_the_pool(job: SelectionJob) -> Iterator[Problem]:
 
 def labels_read_as_rows(job: SelectionJob) -> Iterator[Problem]:
     """Every parquet file below a parquet pool is taken for rows."""
-    for path, rows in (("pool", job.spec.pool), ("evaluation", job.spec.evaluation)):
-        labels = rows.labels if rows is not None else None
+    spec = job.spec
+    for owner, block, path, rows in (
+        ("pool", spec.pool, "pool", spec.pool),
+        ("evaluation", spec.evaluation, "evaluation", spec.evaluation),
+        ("previous", spec.previous, "pool", spec.pool),
+    ):
+        labels = block.labels if block is not None else None
         if rows is None or labels is None or rows.format not in ("parquet", "embeddings"):
             continue
         if labels.format == "parquet" and contains(rows.uri, labels.uri):
             remedy = "Move the label file out, or point uri at a subfolder that holds rows only."
             yield violation(
-                f"{path}.labels.uri", labels.uri, f"lies below {path}.uri and would be read as rows", remedy
+                f"{owner}.labels.uri", labels.uri, f"lies below {path}.uri and would be read as rows", remedy
             )
-
-
-def earlier_labels_read_as_rows(job: SelectionJob) -> Iterator[Problem]:
-    """Every parquet file below a parquet pool is taken for rows, one of an earlier round's labels too."""
-    previous, pool = job.spec.previous, job.spec.pool
-    if previous is None or pool.format not in ("parquet", "embeddings"):
-        return
-    if previous.labels.format == "parquet" and contains(pool.uri, previous.labels.uri):
-        remedy = "Move the label file out, or point uri at a subfolder that holds rows only."
-        problem = "lies below pool.uri and would be read as rows"
-        yield violation("previous.labels.uri", previous.labels.uri, problem, remedy)
 
 
 def output_of_the_round_before(job: SelectionJob) -> Iterator[Problem]:

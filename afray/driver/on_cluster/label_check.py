@@ -11,6 +11,7 @@ import io
 import pyarrow.parquet as pq
 
 from afray.api.training import AnnotationsSpec
+from afray.contract.outputs import SELECTED
 from afray.contract.progress import LabelsResult, one_line
 from afray.driver.labelling import check_selected
 from afray.driver.workspace import Workspace
@@ -20,8 +21,6 @@ from afray.pool.labels import fetch, parse_answers
 from afray.reporting import certificate as certificates
 from afray.reporting.digests import content_digest
 from afray.storage.store import ObjectMissing, Store
-
-SELECTION = "selection.parquet"
 
 
 def check_labels(workspace: Workspace) -> LabelsResult:
@@ -44,10 +43,10 @@ def read_selected_ids(output: Store) -> list[str]:
         raise PoolError(
             f"{output.address(certificates.NAME)}: there is no finished selection here. Run the stage select first"
         ) from None
-    content = output.read(SELECTION)
-    if content_digest(content) != certificate.outputs.get(SELECTION):
+    content = output.read(SELECTED)
+    if content_digest(content) != certificate.outputs.get(SELECTED):
         raise IntegrityError(
-            f"{output.address(SELECTION)}: it is not the file that the certificate names. Restore it; "
+            f"{output.address(SELECTED)}: it is not the file that the certificate names. Restore it; "
             "`afray verify` tells what else changed"
         )
     ids: list[str] = pq.read_table(io.BytesIO(content), columns=["id"])["id"].to_pylist()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from afray.api.job import SelectionJob
-from afray.api.loading import load_object
-from afray.driver.certifying import JOB
+from afray.driver.certifying import read_job
 from afray.driver.publishing import digest_outputs, published_digest
 from afray.reporting import certificate as certificates
 from afray.reporting.certificate import Certificate
-from afray.reporting.verify import ABSENT, Check
+from afray.reporting.verify import ABSENT, Check, RecomputedFacts, checks
 from afray.storage import addresses
 from afray.storage.reading import ReadOnlyStore
 
@@ -30,7 +29,6 @@ def check_chain(job: SelectionJob, certificate: Certificate) -> Iterator[Check]:
         if found != certificate.previous.certificate:
             return
         certificate = certificates.read(output.read(name))
-        files = digest_outputs(output, certificate)
-        for file, digest in sorted(certificate.outputs.items()):
-            yield Check(what=output.address(file), certified=digest, found=files.get(file, ABSENT))
-        job = load_object(json.loads(output.read(JOB)), output.address(JOB))
+        for check in checks(certificate, RecomputedFacts(outputs=digest_outputs(output, certificate))):
+            yield replace(check, what=output.address(check.what))
+        job = read_job(output)

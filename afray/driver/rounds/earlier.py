@@ -6,14 +6,13 @@ Only read; an output that was edited since is refused with the name of what was 
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
 from afray.api.job import SelectionJob
-from afray.api.loading import load_object
-from afray.driver.certifying import JOB
+from afray.contract.outputs import SELECTED
+from afray.driver.certifying import JOB, parse_job
 from afray.driver.publishing import FILES
 from afray.driver.rounds import answers
 from afray.driver.rounds.answers import AllAnswers
@@ -28,7 +27,6 @@ from afray.storage.reading import ReadOnlyStore
 from afray.storage.store import ObjectMissing
 
 FIELD = "spec.previous.certificate.uri"
-SELECTED = "selection.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +70,7 @@ def open_round(uri: str) -> EarlierRound:
         output=output,
         certificate=certificate,
         digest=found,
-        job=load_object(json.loads(read_blob(output, stored.blobs[JOB])), output.address(JOB)),
+        job=parse_job(read_blob(output, stored.blobs[JOB]), output),
         selected=tuple(table["id"].to_pylist()),
         known=answers.read(read_blob(output, kept)) if kept else AllAnswers(rounds=[]),
     )

@@ -31,9 +31,10 @@ def _output_inside(name: str) -> Placed:
     )
 
 
-def _labels_as_rows(path: str) -> Placed:
-    given = "" if path == "pool" else f"!has(self.{path}) || "
-    labels = f"self.{path}.labels"
+def _labels_as_rows(owner: str, path: str) -> Placed:
+    """The rule that labels named by `owner` do not lie among the rows of `path`."""
+    given = "" if owner == "pool" else f"!has(self.{owner}) || "
+    labels = f"self.{owner}.labels"
     return Placed(
         block=JobSpec,
         rule=Rule(
@@ -42,7 +43,7 @@ def _labels_as_rows(path: str) -> Placed:
                 f" || !(self.{path}.format in {quote(['parquet', 'embeddings'])})"
                 f" || !{_contains(f'self.{path}.uri', f'{labels}.uri')}"
             ),
-            field=f".{path}.labels.uri",
+            field=f".{owner}.labels.uri",
             problem=f"lies below {path}.uri and would be read as rows",
             remedy="Move the label file out, or point uri at a subfolder that holds rows only.",
         ),
@@ -61,19 +62,6 @@ _OVERLAP: Final = Placed(
         remedy="Keep held-out rows in a folder of their own, beside the pool's.",
     ),
 )
-_EARLIER_LABELS: Final = Placed(
-    block=JobSpec,
-    rule=Rule(
-        rule=(
-            "!has(self.previous) || self.previous.labels.format != 'parquet'"
-            f" || !(self.pool.format in {quote(['parquet', 'embeddings'])})"
-            f" || !{_contains('self.pool.uri', 'self.previous.labels.uri')}"
-        ),
-        field=".previous.labels.uri",
-        problem="lies below pool.uri and would be read as rows",
-        remedy="Move the label file out, or point uri at a subfolder that holds rows only.",
-    ),
-)
 _OUTPUT_BEFORE: Final = Placed(
     block=JobSpec,
     rule=Rule(
@@ -86,7 +74,9 @@ _OUTPUT_BEFORE: Final = Placed(
 RULES: Final[Mapping[Check, tuple[Placed, ...]]] = {
     places.output_inside_the_rows: (_output_inside("pool"), _output_inside("evaluation")),
     places.evaluation_overlaps_the_pool: (_OVERLAP,),
-    places.labels_read_as_rows: (_labels_as_rows("pool"), _labels_as_rows("evaluation")),
-    places.earlier_labels_read_as_rows: (_EARLIER_LABELS,),
+    places.labels_read_as_rows: tuple(
+        _labels_as_rows(owner, path)
+        for owner, path in (("pool", "pool"), ("evaluation", "evaluation"), ("previous", "pool"))
+    ),
     places.output_of_the_round_before: (_OUTPUT_BEFORE,),
 }
