@@ -8,23 +8,25 @@ STAMP  := $(VENV)/.installed
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test test-here test-api-server bench nightly-scale nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
+.PHONY: demo test test-here test-beside bench nightly-scale nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
 	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
 
 test: check  ## everything that can be checked on this machine; last, a slice on a real Kubernetes of two nodes
-	$(MAKE) --no-print-directory --jobs=2 test-here test-api-server
+	$(MAKE) --no-print-directory --jobs=2 test-here test-beside
 	$(BIN)/pytest -m "cluster and not nightly" tests/cluster
 
-# Side by side, for tests on an API server wait most of the time; what those say comes in one piece at their end.
-test-here: $(STAMP)
-	$(BIN)/pytest --ignore=tests/apiserver
+# Two halves side by side: what starts many processes, and the rest. What the second says comes in one piece at its end.
+BESIDE = tests/apiserver tests/chart tests/repo $(filter-out %/algorithms/ %/__pycache__/,$(wildcard tests/unit/*/))
 
-test-api-server: $(STAMP)
+test-here: $(STAMP)
+	$(BIN)/pytest $(BESIDE:%=--ignore=%)
+
+test-beside: $(STAMP)
 	@mkdir -p build
-	$(BIN)/pytest tests/apiserver > build/test-api-server.log 2>&1; status=$$?; cat build/test-api-server.log; exit $$status
+	$(BIN)/pytest $(BESIDE) > build/test-beside.log 2>&1; status=$$?; cat build/test-beside.log; exit $$status
 
 bench: $(STAMP)  ## every bar of the selection core beside its target, as a table and in build/bench.json (about 10 minutes)
 	env PYTHONPATH=benchmarks $(BENCH) -m bars --json build/bench.json
