@@ -21,7 +21,7 @@ class Phase(StrEnum):
     running = "Running"
     """Index, embedding or selection."""
     awaiting_labels = "AwaitingLabels"
-    """The selection is done, and people label it; nothing runs."""
+    """People label the selection, or that of the round before; nothing runs."""
     validating_labels = "ValidatingLabels"
     """The label file is checked."""
     finetuning = "Finetuning"
@@ -49,6 +49,8 @@ class ConditionType(StrEnum):
     """The head and all workers of the current attempt are ready."""
     progressing = "Progressing"
     """The driver's work advances."""
+    previous_labels_ready = "PreviousLabelsReady"
+    """The labels of the round before are its answers."""
     selection_complete = "SelectionComplete"
     """The selection is stored, and status.result names it."""
     labels_ready = "LabelsReady"
@@ -113,7 +115,7 @@ class Reason(StrEnum):
     not_started = "NotStarted"
     running = "Running"
     disabled = "Disabled"
-    # LabelsReady
+    # PreviousLabelsReady, LabelsReady
     pool_labels = "PoolLabels"
     accepted = "Accepted"
     awaiting_labels = "AwaitingLabels"

@@ -167,6 +167,19 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         (_NO, Reason.queued): Meaning("The attempt waits for quota."),
         **_NO_ATTEMPT,
     },
+    ConditionType.previous_labels_ready: {
+        (_YES, Reason.accepted): Meaning("The label file is good, and final."),
+        (_NO, Reason.awaiting_labels): Meaning(
+            "People label the rows of the round before. No pod, no quota and no clock runs meanwhile.",
+            "Set `spec.previous.labels: {uri, format}` when they are done.",
+        ),
+        (_NO, Reason.validating): Meaning("The label file is checked."),
+        (_NO, Reason.rejected): Meaning(
+            "The label file is not good: the message has the reason and the counts.",
+            "Correct the file, and set `spec.previous.labels` to its new `uri` or `sha256`.",
+        ),
+        (_NO, Reason.finished): Meaning("The job ended before."),
+    },
     ConditionType.selection_complete: {
         (_YES, Reason.manifest_verified): Meaning("The selection is stored; `status.result` has its URI and digest."),
         (_NO, Reason.running): Meaning("The driver works on it."),

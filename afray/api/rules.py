@@ -1,6 +1,7 @@
 """The two rule sets: what `afray run` asks of a manifest, and what a cluster asks. Field rules are in the models.
 
-Both hold the same checks of sense; a cluster also needs image and pods, and locations that mean the same in every pod.
+Both hold the same checks of sense; a cluster also needs image and pods, and locations that mean the same in every pod;
+`afray run` needs the labels that a job on a cluster would wait for.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ COMMON: Final[tuple[Check, ...]] = (
     templates.head_under_another_account,
     templates.secret_in_a_template,
 )
+RUN_ONLY: Final[tuple[Check, ...]] = (selection.round_without_labels,)
 CLUSTER_ONLY: Final[tuple[Check, ...]] = (
     pods.block_is_missing,
     pods.spec_is_too_large,
     places.path_instead_of_a_uri,
 )
-RULES: Final = {Target.run: COMMON, Target.cluster: COMMON + CLUSTER_ONLY}
+RULES: Final = {Target.run: COMMON + RUN_ONLY, Target.cluster: COMMON + CLUSTER_ONLY}
 
 
 def default_target(job: SelectionJob) -> Target:

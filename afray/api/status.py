@@ -145,9 +145,9 @@ class LabelsStatus(StatusBlock):
     sha256: Digest
     """Digest of the file that was checked."""
     spec_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$", max_length=64)] = ""
-    """Digest of spec.labels as it was checked: another location or digest is checked anew."""
+    """Digest of the block that names the file, as it was checked: another location or digest is checked anew."""
     accepted: bool
-    """Whether finetune takes it; then spec.labels can not change any more."""
+    """Whether the job goes on with it; then the block can not change any more."""
     answered: Count
     """Selected rows with an answer."""
     asked: Count
@@ -220,6 +220,8 @@ class JobStatus(StatusBlock):
     """The current attempt."""
     progress: ProgressStatus | None = None
     """How far it is."""
+    previous_labels: LabelsStatus | None = None
+    """The check of spec.previous.labels."""
     result: ResultStatus | None = None
     """The selection, once it is stored."""
     labels: LabelsStatus | None = None

@@ -15,7 +15,7 @@ AnnotationFormat = Literal["csv", "parquet", "label-studio"]
 
 
 class AnnotationsSpec(Block):
-    """Labels of the selected rows, as people gave them. May be added to a job that waits for them."""
+    """Labels of selected rows, as people gave them. May be added to a job that waits for them."""
 
     uri: File
     """The label file."""
@@ -38,8 +38,8 @@ class PreviousSpec(Block):
 
     certificate: CertificateSpec
     """The round before this one; its own previous rounds count too."""
-    labels: AnnotationsSpec
-    """Labels of the rows that it selected."""
+    labels: AnnotationsSpec | None = None
+    """Labels of the rows that it selected. On a cluster a job without them waits, and they may be added."""
 
 
 class FinetuneWorkersSpec(Block):

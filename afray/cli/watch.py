@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from afray.api.conditions import ConditionType
+from afray.api.status import Condition
 from afray.cli.durations import TimeoutOption
 from afray.cli.jobs import note, say_result
 from afray.cli.output import INTERRUPTED, OutputFormat, OutputOption, console, emit, errors_as_exit_codes
@@ -14,7 +15,7 @@ from afray.cli.place import ContextOption, KubeconfigOption, NameArgument, Names
 from afray.cli.screen import Screen, choose_screen
 from afray.client.faults import JobDeleted, JobFailed, LabelsRefused, StillUnderWay
 from afray.client.records import JobRecord
-from afray.client.story import Ending, advice, duration, ending, news, situation, tell
+from afray.client.story import Ending, advice, duration, ending, labels_awaited, news, situation, tell
 
 if TYPE_CHECKING:
     from afray.client.jobs import Jobs
@@ -30,7 +31,7 @@ def watch(
 ) -> None:
     """Follow a job to its end: progress, and why it waits, on stderr; the result on stdout.
 
-    Where people have to label the selection first, it ends too, and says how to go on.
+    Where people have to label rows first, it ends too, and says how to go on.
 
     Exit codes: 0 complete, or waiting for labels; 1 failed, 65 its label file is refused, 66 no such job, no permission
     or deleted meanwhile, 67 no usable cluster, 74 not over in time, or no answer for 10 minutes.
@@ -77,23 +78,36 @@ def conclude(record: JobRecord, end: Ending, form: OutputFormat) -> None:
         case Ending.complete:
             return
         case Ending.awaits_labels:
-            note(
-                f"the selection is stored and waits for labels: answer the rows of {record.output.rstrip('/')}/"
-                "selection.csv, name the file in spec.labels of the manifest, and kubectl apply it"
-            )
+            note(_what_to_label(record))
         case Ending.labels_refused:
-            raise LabelsRefused(f"{record.name}: {_reason(record, ConditionType.labels_ready)}")
+            refused = labels_awaited(record)
+            assert refused is not None, "by it the ending was found"
+            raise LabelsRefused(f"{record.name}: {_reason(refused)}")
         case Ending.failed:
+            failed = record.status.condition(ConditionType.failed)
+            assert failed is not None, "by it the ending was found"
             raise JobFailed(
-                f"{record.name}: {_reason(record, ConditionType.failed)} {_log_address(record)}"
+                f"{record.name}: {_reason(failed)} {_log_address(record)}"
                 f"Its driver's words: afray logs {record.name} --namespace {record.namespace}"
             )
 
 
-def _reason(record: JobRecord, kind: ConditionType) -> str:
+def _what_to_label(record: JobRecord) -> str:
+    """Which rows people are asked about, and where to name their file."""
+    awaited = labels_awaited(record)
+    if awaited is not None and awaited.type is ConditionType.previous_labels_ready:
+        return (
+            "the job waits for the labels of the round before: answer the rows of selection.csv beside "
+            "spec.previous.certificate, name the file in spec.previous.labels of the manifest, and kubectl apply it"
+        )
+    return (
+        f"the selection is stored and waits for labels: answer the rows of {record.output.rstrip('/')}/"
+        "selection.csv, name the file in spec.labels of the manifest, and kubectl apply it"
+    )
+
+
+def _reason(condition: Condition) -> str:
     """A condition in one line, and what to do about it."""
-    condition = record.status.condition(kind)
-    assert condition is not None, "by it the ending was found"
     return " ".join(filter(None, (tell(condition).rstrip(".") + ".", advice(condition))))
 
 

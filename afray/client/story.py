@@ -18,6 +18,7 @@ _CHAIN = (
     ConditionType.progressing,
 )
 """What an attempt needs, in this order: where one is missing, the later ones are too."""
+_LABELS = (ConditionType.previous_labels_ready, ConditionType.labels_ready)
 _QUIET = (Reason.not_started, Reason.disabled)
 """Reasons of things that are not there because it is not their turn."""
 _WORKING = (Phase.running, Phase.validating_labels, Phase.finetuning)
@@ -31,7 +32,7 @@ class Ending(Enum):
     complete = auto()
     failed = auto()
     awaits_labels = auto()
-    """The selection is stored; people label it, for days."""
+    """People label a selection, this job's or that of the round before, for days."""
     labels_refused = auto()
     """The label file is not accepted; a better one may follow."""
 
@@ -47,10 +48,16 @@ def ending(record: JobRecord) -> Ending | None:
         return Ending.complete
     if status.holds(ConditionType.failed):
         return Ending.failed
-    labels = status.condition(ConditionType.labels_ready)
-    if labels is None or labels.status is ConditionStatus.true or labels.observed_generation < record.generation:
+    labels = labels_awaited(record)
+    if labels is None or labels.observed_generation < record.generation:
         return None
     return {Reason.awaiting_labels: Ending.awaits_labels, Reason.rejected: Ending.labels_refused}.get(labels.reason)
+
+
+def labels_awaited(record: JobRecord) -> Condition | None:
+    """The condition of the labels that the job needs next, None if it has all that it needs."""
+    found = (record.status.condition(kind) for kind in _LABELS)
+    return next((condition for condition in found if condition and not _is_true(condition)), None)
 
 
 def standing(record: JobRecord) -> str:
@@ -73,7 +80,7 @@ def situation(record: JobRecord) -> str:
 
 def obstacle(record: JobRecord) -> Condition | None:
     """The first condition that the job waits for."""
-    conditions = (record.status.condition(kind) for kind in (*_CHAIN, ConditionType.labels_ready))
+    conditions = (record.status.condition(kind) for kind in (*_CHAIN, *_LABELS))
     return next((found for found in conditions if found and not _is_true(found) and not _is_quiet(found)), None)
 
 

@@ -84,6 +84,33 @@ def test_labels_may_change_until_they_are_accepted(
     assert server.try_replace(name, changed(stored, {"spec.suspend": True})).is_accepted
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "may_change"),
+    [
+        (Reason.awaiting_labels, ConditionStatus.false, True),
+        (Reason.rejected, ConditionStatus.false, True),
+        (Reason.accepted, ConditionStatus.true, False),
+    ],
+)
+def test_labels_of_the_round_before_may_come_and_change_until_they_are_accepted(
+    server: StrictServer, reason: Reason, status: ConditionStatus, may_change: bool
+) -> None:
+    name = f"round-{reason.lower()}"
+    before = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}
+    named = {**before, "labels": LABELS}
+    first = before if reason is Reason.awaiting_labels else named
+    server.create(cluster_manifest({**STORED, "metadata.name": name, "spec.previous": first}))
+    ready = JobStatus().with_condition(condition(ConditionType.previous_labels_ready, status, reason))
+    assert server.replace_status(name, {**server.get(name), "status": ready.to_json()}).is_accepted
+    others = {**LABELS, "uri": "s3://plant/others.csv"}
+    verdict = server.try_replace(name, changed(server.get(name), {"spec.previous": {**before, "labels": others}}))
+    assert verdict.fields == (set() if may_change else {"spec.previous.labels"}), verdict.answer
+    elsewhere = {**first, "certificate": {"uri": "s3://plant/out-0/certificate.json"}}
+    for round_before in (elsewhere, None):
+        verdict = server.try_replace(name, changed(server.get(name), {"spec.previous": round_before}))
+        assert verdict.fields == {"spec.previous.certificate"}, verdict.answer
+
+
 def test_a_status_is_kept_as_it_was_written(server: StrictServer) -> None:
     for written in (whole_status(), longest_status(), JobStatus()):
         verdict = server.replace_status("stored", {**server.get("stored"), "status": written.to_json()})

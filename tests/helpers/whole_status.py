@@ -78,6 +78,9 @@ def whole_status(*, text: str = "a sentence for people", uri: str = "s3://plant/
             advanced_at=MOMENT,
             recorded_at=MOMENT,
         ),
+        previous_labels=LabelsStatus(
+            sha256=DIGEST, spec_hash=DIGEST, accepted=True, answered=number, asked=number, unknown=number, classes=2
+        ),
         result=ResultStatus(uri=uri, digest=DIGEST, selected=number, pool_size=number),
         labels=LabelsStatus(
             sha256=DIGEST, spec_hash=DIGEST, accepted=True, answered=number, asked=number, unknown=number, classes=2

@@ -111,6 +111,13 @@ def uherding_without_a_round_before(job: SelectionJob) -> Iterator[Problem]:
         yield violation("selection.method", "uherding", "needs the labels of a round before it", remedy)
 
 
+def round_without_labels(job: SelectionJob) -> Iterator[Problem]:
+    """A job on a cluster waits for the labels of the round before; a run that waits for days is none."""
+    if job.spec.previous is not None and job.spec.previous.labels is None:
+        remedy = "Name the answers to the rows of the round before (`afray next` writes the block)."
+        yield violation("previous.labels", None, "is missing, and `afray run` waits for nobody", remedy)
+
+
 def uherding_settings_of_another_method(job: SelectionJob) -> Iterator[Problem]:
     """Settings that no step reads would say something untrue about the selection."""
     method, settings = job.spec.selection.method, job.spec.selection.uherding

@@ -94,7 +94,7 @@ def _work(environment: DriverEnvironment, state: DriverState, termination: Termi
 
 
 def _session(stage: Stage, termination: Termination) -> AbstractContextManager[None]:
-    return nullcontext() if stage is Stage.labels else _ray(termination)
+    return nullcontext() if stage.checks_labels else _ray(termination)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from afray.runtime.slots import BYTES_PER_WORKER, Slot, WorkerGroup
 
 
 def worker_groups(job: SelectionJob, stage: Stage) -> tuple[WorkerGroup, ...]:
-    """The pods that the operator starts for a stage: all groups to select, the named one to finetune, none for labels.
+    """The pods that the operator starts for a stage: all groups to select, the named one to finetune, none else.
 
     GPUs are left out where the spec says `device: cpu`.
     """

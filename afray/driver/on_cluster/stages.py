@@ -1,4 +1,4 @@
-"""The three stages of a job, each in a RayJob of its own, and the result that each ends with."""
+"""The stages of a job, each in a RayJob of its own, and the result that each ends with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from afray.contract.names import Stage
 from afray.contract.progress import FinetuneResult, SelectionResult
 from afray.driver.jobs import run_evaluation, run_selection
 from afray.driver.labelling import load_labels
-from afray.driver.on_cluster.label_check import check_labels
+from afray.driver.on_cluster.label_check import check_labels, check_previous_labels
 from afray.driver.on_cluster.state import Result
 from afray.driver.workspace import Workspace
 from afray.errors import EnvironmentFault
@@ -45,6 +45,7 @@ def finetune(workspace: Workspace) -> FinetuneResult:
 
 
 STAGES: Final[dict[Stage, Callable[[Workspace], Result]]] = {
+    Stage.previous: check_previous_labels,
     Stage.select: select,
     Stage.labels: check_labels,
     Stage.finetune: finetune,

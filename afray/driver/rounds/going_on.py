@@ -23,11 +23,14 @@ class GoingOn:
 def go_on(workspace: Workspace) -> GoingOn | None:
     """What spec.previous names, None in a first round.
 
-    Raises SpecError for a certificate that is none or another normalization, and what `open_round` and `accept` raise.
+    Raises SpecError for missing labels, a certificate that is none, another normalization; and what `open_round` and
+    `accept` raise.
     """
     spec = workspace.job.spec
     if spec.previous is None:
         return None
+    if spec.previous.labels is None:
+        raise SpecError("spec.previous.labels", None, "is missing", "Name the answers to the rows of the round before.")
     earlier = open_round(spec.previous.certificate.uri)
     then, now = earlier.job.spec.embedding.normalize, spec.embedding.normalize
     if now != then:

@@ -15,7 +15,8 @@ FIELD = "spec.previous.labels.uri"
 def require_same_labels(workspace: Workspace) -> None:
     """Raises SpecError if the label file is another than that of the finished selection; one that is gone is none."""
     previous, stored = workspace.job.spec.previous, committed(workspace.output, SELECTION)
-    if previous is None or stored is None or answers.ROLE not in stored.blobs:
+    if previous is None or previous.labels is None or stored is None or answers.ROLE not in stored.blobs:
         return
     kept = answers.read(read_blob(workspace.output, stored.blobs[answers.ROLE])).rounds[-1].file
-    require_unchanged(FIELD, previous.labels.uri, kept, lambda: fetch(previous.labels)[1])
+    labels = previous.labels
+    require_unchanged(FIELD, labels.uri, kept, lambda: fetch(labels)[1])

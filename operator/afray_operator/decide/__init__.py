@@ -145,6 +145,7 @@ def _ledger(status: JobStatus) -> tuple[object, ...]:
         status.stage,
         status.attempt,
         status.result,
+        status.previous_labels,
         status.labels,
         status.finetune,
         suspended.reason if suspended is not None else None,

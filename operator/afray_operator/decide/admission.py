@@ -17,9 +17,11 @@ from afray.api.stages import Stage
 from afray.api.status import JobStatus
 from afray_operator.decide.actions import Action, AskDryRun, EnsureConfigMap
 from afray_operator.decide.context import is_outline
+from afray_operator.decide.label_files import label_file, pin_labels
 from afray_operator.decide.messages import Judgement, fails, holds, unknown
+from afray_operator.manifests.label_files import FIELDS
 from afray_operator.manifests.merging import Manifest
-from afray_operator.manifests.rayjobs import Attempt, labels_digest, ray_job
+from afray_operator.manifests.rayjobs import Attempt, ray_job
 from afray_operator.manifests.supporting import templates_config_map, templates_name
 from afray_operator.manifests.templates import Templates, templates_digest, templates_of, with_templates
 from afray_operator.observed.facts import Observed
@@ -117,11 +119,7 @@ def accepted_job(seen: Observed, status: JobStatus, job: SelectionJob) -> Select
     if templates_digest(templates_of(job)) != status.spec_hash:
         kept = seen.templates or {}
         job = with_templates(job, kept) if templates_digest(kept) == status.spec_hash else job
-    labels, checked = job.spec.labels, status.labels
-    if labels is None or checked is None or not checked.accepted:
-        return job
-    pinned = labels.model_copy(update={"sha256": checked.sha256})
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"labels": pinned})})
+    return pin_labels(job, status)
 
 
 def standing(seen: Observed, status: JobStatus, job: SelectionJob) -> Judgement:
@@ -135,7 +133,7 @@ def standing(seen: Observed, status: JobStatus, job: SelectionJob) -> Judgement:
 _ONLY_AN_OUTLINE: Final = "What runs goes on, and no other attempt starts until the spec is corrected:"
 TEMPLATES_KEPT: Final = "The pod templates stay as they were accepted"
 TEMPLATES_IGNORED: Final = "A pod template was changed after acceptance"
-LABELS_IGNORED: Final = "spec.labels was changed"
+LABELS_IGNORED: Final = "labels was changed"
 OUTPUT_SHARED: Final = "spec.output.uri is also that of"
 
 
@@ -150,11 +148,11 @@ def _ignored_changes(status: JobStatus, job: SelectionJob) -> list[str]:
     current = templates_digest(templates_of(job))
     if current != status.spec_hash:
         notes.append(f"{TEMPLATES_IGNORED} ({current[:8]}); it is ignored: to use it, create another job.")
-    checked = status.labels
-    if checked is not None and checked.accepted and checked.spec_hash != labels_digest(job.spec.labels):
-        notes.append(f"{LABELS_IGNORED} after its file was accepted; it is ignored.")
-    if checked is None and status.stage is Stage.finetune and job.spec.labels is not None:
-        notes.append(f"{LABELS_IGNORED} after the finetune began on pool.labels; it is ignored.")
+    for stage, field in FIELDS.items():
+        if label_file(job, status, stage).was_changed:
+            notes.append(f"{field.removesuffix('labels')}{LABELS_IGNORED} after its file was accepted; it is ignored.")
+    if status.labels is None and status.stage is Stage.finetune and job.spec.labels is not None:
+        notes.append(f"spec.{LABELS_IGNORED} after the finetune began on pool.labels; it is ignored.")
     return notes
 
 

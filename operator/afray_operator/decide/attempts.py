@@ -20,7 +20,8 @@ from afray_operator.decide.context import (
     later,
     with_attempt,
 )
-from afray_operator.manifests.rayjobs import labels_digest
+from afray_operator.manifests.label_files import labels_digest, named_labels
+from afray_operator.observed.facts import RayJobSeen
 
 FIRST_DELAY: Final = 10
 LONGEST_DELAY: Final = 300
@@ -107,7 +108,14 @@ def replace_outdated(context: Context, status: JobStatus) -> JobStatus:
     if found is None or found.is_finished or has_failed(status) or is_stopping(status):
         return status
     waits_elsewhere = found.is_suspended and found.asked_queue != context.seen.queue
-    checks_others = found.stage is Stage.labels and found.labels_digest != labels_digest(context.job.spec.labels)
+    checks_others = _checks_others(context, found)
     if not waits_elsewhere and not checks_others:
         return status
     return next_attempt(stop_clock(status, context.now), anew=checks_others)
+
+
+def _checks_others(context: Context, found: RayJobSeen) -> bool:
+    """Whether it looks at a label file that the spec does not name any more."""
+    if found.stage is None or not found.stage.checks_labels:
+        return False
+    return found.labels_digest != labels_digest(named_labels(context.job, found.stage))

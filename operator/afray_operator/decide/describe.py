@@ -18,6 +18,7 @@ from afray_operator.decide.context import (
     is_suspended,
     later,
 )
+from afray_operator.decide.label_files import CONDITIONS
 from afray_operator.decide.messages import Judgement, fails, set_condition
 from afray_operator.decide.stages import awaits_labels
 
@@ -76,7 +77,10 @@ def _stall(status: JobStatus) -> Judgement | None:
 
 def _work(context: Context, status: JobStatus) -> dict[ConditionType, Judgement]:
     """What the job is for. At the end, what did not come will not come any more."""
-    found = {ConditionType.selection_complete: work.selection(status)}
+    found: dict[ConditionType, Judgement] = {}
+    if context.job.spec.previous is not None:
+        found[ConditionType.previous_labels_ready] = work.previous_labels(context, status)
+    found[ConditionType.selection_complete] = work.selection(status)
     if context.job.spec.finetune is not None:
         found[ConditionType.labels_ready] = work.labels(context, status)
     found[ConditionType.finetune_complete] = work.finetune(context, status)
@@ -107,14 +111,15 @@ def phase_of(context: Context, status: JobStatus) -> tuple[Phase, Reason | None]
     if is_suspended(status) or is_stopping(status):
         phase = Phase.suspended if is_suspended(status) else Phase.suspending
         return phase, _reason(status, ConditionType.suspended)
-    if awaits_labels(context, status):
-        return Phase.awaiting_labels, _reason(status, ConditionType.labels_ready)
+    if status.stage is not None and awaits_labels(context, status):
+        return Phase.awaiting_labels, _reason(status, CONDITIONS[status.stage])
     if has_failed(status):
         return Phase.retrying, _reason(status, ConditionType.progressing)
     return _phase_of_attempt(context, status)
 
 
 _AT_WORK = {
+    Stage.previous: Phase.validating_labels,
     Stage.select: Phase.running,
     Stage.labels: Phase.validating_labels,
     Stage.finetune: Phase.finetuning,

@@ -7,7 +7,7 @@ from typing import Final
 
 from afray.api.conditions import ConditionStatus, ConditionType, Reason
 from afray.api.status import AttemptStatus, Condition, JobStatus, write_moment
-from afray_operator.decide import admission, mutations, readiness
+from afray_operator.decide import admission, label_files, mutations, readiness
 from afray_operator.decide.event_kinds import Event, EventReason
 
 Teller = Callable[[JobStatus, JobStatus], Iterator[Event]]
@@ -46,6 +46,8 @@ _TURNS: Final = (
     (ConditionType.cluster_ready, _YES, None, EventReason.cluster_ready, False),
     (ConditionType.progressing, _UNKNOWN, Reason.progress_unreadable, EventReason.progress_unreadable, True),
     (ConditionType.selection_complete, _YES, None, EventReason.selection_complete, False),
+    (ConditionType.previous_labels_ready, _NO, Reason.awaiting_labels, EventReason.awaiting_labels, False),
+    (ConditionType.previous_labels_ready, _YES, Reason.accepted, EventReason.labels_accepted, False),
     (ConditionType.labels_ready, _NO, Reason.awaiting_labels, EventReason.awaiting_labels, False),
     (ConditionType.labels_ready, _YES, Reason.accepted, EventReason.labels_accepted, False),
     (ConditionType.finetune_complete, _YES, None, EventReason.finetune_complete, False),
@@ -129,9 +131,11 @@ def _of_failure(attempt: AttemptStatus, new: JobStatus) -> Iterator[Event]:
 
 
 def _of_labels(old: JobStatus, new: JobStatus) -> Iterator[Event]:
-    if new.labels is not None and not new.labels.accepted and new.labels != old.labels:
-        note = _message(new, ConditionType.labels_ready)
-        yield _event(EventReason.labels_rejected, note, new, is_warning=True, at=new.labels.spec_hash)
+    for stage, condition in label_files.CONDITIONS.items():
+        before, now = (label_files.checked(status, stage) for status in (old, new))
+        if now is not None and not now.accepted and now != before:
+            note = _message(new, condition)
+            yield _event(EventReason.labels_rejected, note, new, is_warning=True, at=now.spec_hash)
 
 
 TELLERS: Final[tuple[Teller, ...]] = (_of_acceptance, _of_notes, _of_attempts, _of_labels, _of_conditions)

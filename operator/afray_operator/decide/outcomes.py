@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from afray.api.stages import Stage
 from afray.api.status import FinetuneStatus, JobStatus, LabelsStatus, ResultStatus
-from afray.contract.progress import ProgressPayload
-from afray_operator.decide import clocks
+from afray.contract.progress import LabelsResult, ProgressPayload
+from afray_operator.decide import clocks, label_files
 from afray_operator.decide.attempts import next_attempt, stop_clock
 from afray_operator.decide.context import (
     Context,
@@ -17,7 +17,7 @@ from afray_operator.decide.context import (
     is_suspended,
     later,
 )
-from afray_operator.manifests.rayjobs import labels_digest
+from afray_operator.manifests.label_files import labels_digest, named_labels
 
 
 def record_outcome(context: Context, status: JobStatus) -> JobStatus:
@@ -29,7 +29,7 @@ def record_outcome(context: Context, status: JobStatus) -> JobStatus:
     if not kept:
         return status
     recorded = later(stop_clock(status, context.now), **kept)
-    is_refused = payload.task is Stage.labels and recorded.labels is not None and not recorded.labels.accepted
+    is_refused = payload.task.checks_labels and payload.labels is not None and not payload.labels.accepted
     return next_attempt(recorded, anew=True) if is_refused else recorded
 
 
@@ -48,11 +48,18 @@ def _outcome(context: Context, status: JobStatus, payload: ProgressPayload) -> d
     match payload.task:
         case Stage.select if payload.result is not None and status.result is None:
             return {"result": ResultStatus.model_validate(payload.result.model_dump())}
-        case Stage.labels if payload.labels is not None and not (status.labels is not None and status.labels.accepted):
-            found = current_ray_job(context, status)
-            digest = found.labels_digest if found is not None else labels_digest(context.job.spec.labels)
-            return {"labels": LabelsStatus.model_validate({**payload.labels.model_dump(), "spec_hash": digest})}
+        case Stage.previous | Stage.labels if payload.labels is not None:
+            return _labels(context, status, payload.task, payload.labels)
         case Stage.finetune if payload.finetune is not None and status.finetune is None:
             return {"finetune": FinetuneStatus.model_validate(payload.finetune.model_dump())}
         case _:
             return {}
+
+
+def _labels(context: Context, status: JobStatus, stage: Stage, found: LabelsResult) -> dict[str, object]:
+    """What a check found, of the file that its RayJob was started for."""
+    file, ray_job = label_files.label_file(context.job, status, stage), current_ray_job(context, status)
+    if file.is_accepted:
+        return {}
+    digest = ray_job.labels_digest if ray_job is not None else labels_digest(named_labels(context.job, stage))
+    return label_files.record(stage, LabelsStatus.model_validate({**found.model_dump(), "spec_hash": digest}))

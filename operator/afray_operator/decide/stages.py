@@ -1,5 +1,6 @@
-"""From stage to stage: select, then the labels of people or of the pool, then finetune.
+"""From stage to stage: the labels of the round before, select, the labels of people or of the pool, finetune.
 
+    [previous: wait, check; refused: wait again] --accepted--> select       where the spec names a round before
     select --result--> [labels: wait, check; refused: wait again] --accepted--> finetune --> complete
 
 While people label, the attempt that will check their file is there by number only: it has no RayJob and no quota.
@@ -12,7 +13,7 @@ from afray.api.status import JobStatus
 from afray_operator.decide.attempts import begin_stage
 from afray_operator.decide.context import Context, is_stopping, is_suspended
 from afray_operator.decide.finishing import complete_job
-from afray_operator.manifests.rayjobs import labels_digest
+from afray_operator.decide.label_files import label_file
 
 
 def advance_stage(context: Context, status: JobStatus) -> JobStatus:
@@ -25,6 +26,9 @@ def advance_stage(context: Context, status: JobStatus) -> JobStatus:
     if is_stopping(status) or is_suspended(status) or context.job.spec.suspend:
         return status
     if status.stage is None:
+        is_first = context.job.spec.previous is None
+        return begin_stage(context, status, Stage.select if is_first else Stage.previous)
+    if status.stage is Stage.previous and label_file(context.job, status, Stage.previous).is_accepted:
         return begin_stage(context, status, Stage.select)
     if status.stage is Stage.labels and has_labels(context, status):
         return begin_stage(context, status, Stage.finetune)
@@ -33,20 +37,14 @@ def advance_stage(context: Context, status: JobStatus) -> JobStatus:
 
 def has_labels(context: Context, status: JobStatus) -> bool:
     """Whether finetune can begin: labels of the pool, or a file that was accepted, which is final."""
-    if status.labels is not None and status.labels.accepted:
+    if label_file(context.job, status, Stage.labels).is_accepted:
         return True
     return context.job.spec.labels is None and context.job.spec.pool.labels is not None
 
 
-def labels_are_refused(context: Context, status: JobStatus) -> bool:
-    """Whether the file that spec.labels names was checked and refused."""
-    if status.labels is None or status.labels.accepted:
-        return False
-    return status.labels.spec_hash == labels_digest(context.job.spec.labels)
-
-
 def awaits_labels(context: Context, status: JobStatus) -> bool:
     """Whether nothing is to do until people give labels, or other ones."""
-    if status.stage is not Stage.labels or has_labels(context, status):
+    stage = status.stage
+    if stage is None or not stage.checks_labels or (stage is Stage.labels and has_labels(context, status)):
         return False
-    return context.job.spec.labels is None or labels_are_refused(context, status)
+    return label_file(context.job, status, stage).is_awaited

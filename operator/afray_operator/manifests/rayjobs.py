@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +12,10 @@ from afray import __version__
 from afray.api.cluster import ClusterSpec, WorkerGroupSpec
 from afray.api.job import SelectionJob
 from afray.api.runtime import RuntimeSpec
-from afray.api.training import AnnotationsSpec
 from afray.contract import names
 from afray.contract.environment import DriverEnvironment, lease_seconds
 from afray.contract.names import Stage
+from afray_operator.manifests.label_files import labels_digest, named_labels
 from afray_operator.manifests.merging import Manifest
 from afray_operator.manifests.ownership import Owner
 from afray_operator.manifests.pods import PodPlan, head_pod, submitter_pod, worker_pod
@@ -25,7 +23,7 @@ from afray_operator.manifests.pods import PodPlan, head_pod, submitter_pod, work
 QUEUE_ANNOTATION: Final = f"{names.GROUP}/queue"
 """The queue that we asked for; the label may come from Kueue's default queue."""
 LABELS_ANNOTATION: Final = f"{names.GROUP}/labels"
-"""Digest of the spec.labels that a RayJob of the labels stage checks."""
+"""Digest of the block that names the label file which a RayJob checks."""
 COPIED_LABELS: Final = (names.QUEUE_LABEL, names.PRIORITY_LABEL)
 
 
@@ -71,14 +69,6 @@ def ray_job(attempt: Attempt) -> Manifest:
     }
 
 
-def labels_digest(labels: AnnotationsSpec | None) -> str:
-    """What tells one spec.labels from another; "" for none."""
-    if labels is None:
-        return ""
-    said = labels.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
 def account(runtime: RuntimeSpec, job: str) -> str:
     """The account of the pods."""
     return runtime.service_account_name or names.account_name(job)
@@ -101,8 +91,8 @@ def _attempt_labels(attempt: Attempt) -> Manifest:
 def _metadata(attempt: Attempt) -> Manifest:
     copied: Manifest = {name: attempt.labels[name] for name in COPIED_LABELS if attempt.labels.get(name)}
     annotations: Manifest = {QUEUE_ANNOTATION: attempt.queue}
-    if attempt.stage is Stage.labels:
-        annotations[LABELS_ANNOTATION] = labels_digest(attempt.job.spec.labels)
+    if attempt.stage.checks_labels:
+        annotations[LABELS_ANNOTATION] = labels_digest(named_labels(attempt.job, attempt.stage))
     metadata = attempt.owner.metadata(attempt.name)
     return {**metadata, "labels": {**_attempt_labels(attempt), **copied}, "annotations": annotations}
 
@@ -130,7 +120,7 @@ def _plan(attempt: Attempt, runtime: RuntimeSpec) -> PodPlan:
 def _ray_cluster(attempt: Attempt, runtime: RuntimeSpec, cluster: ClusterSpec) -> Manifest:
     plan = _plan(attempt, runtime)
     resources = cluster.head.resources
-    if attempt.stage is Stage.labels:
+    if attempt.stage.checks_labels:
         resources = {name: amount for name, amount in resources.items() if "/" not in name}
     return {
         "rayVersion": runtime.ray_version,
@@ -146,7 +136,7 @@ def _groups(attempt: Attempt, cluster: ClusterSpec) -> list[tuple[WorkerGroupSpe
     """The worker groups of a stage: all to select, none to check labels, the one that the spec names to finetune."""
     if attempt.stage is Stage.select:
         return [(group, group.replicas) for group in cluster.workers]
-    if attempt.stage is Stage.labels or attempt.job.spec.finetune is None:
+    if attempt.stage.checks_labels or attempt.job.spec.finetune is None:
         return []
     workers = attempt.job.spec.finetune.workers
     return [(group, workers.replicas) for group in cluster.workers if workers.group in (None, group.name)][:1]

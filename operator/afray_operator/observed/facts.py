@@ -50,7 +50,7 @@ class RayJobSeen:
     asked_queue: str
     """The queue that we asked for."""
     labels_digest: str
-    """Which spec.labels it checks."""
+    """Which label file it checks."""
     created: datetime | None = None
 
     @property

@@ -17,6 +17,7 @@ from afray.api.job import API_VERSION, KIND, SelectionJob
 from afray.api.loading import load_object
 from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
+from afray.api.training import PreviousSpec
 from afray_operator.manifests.templates import Templates, templates_digest, with_templates
 from afray_operator.observed.json_access import Raw, block, is_deeper
 
@@ -83,6 +84,10 @@ _BLANK: Final = SelectionJob.model_validate(
         "spec": {
             "pool": {"uri": "s3://a/", "format": "images", "labels": {"uri": "s3://b", "format": "csv"}},
             "selection": {"budget": {"count": 1}},
+            "previous": {
+                "certificate": {"uri": "s3://d/certificate.json"},
+                "labels": {"uri": "s3://b", "format": "csv"},
+            },
             "labels": {"uri": "s3://b", "format": "csv"},
             "finetune": {},
             "output": {"uri": "s3://c/"},
@@ -99,11 +104,20 @@ def outline(raw: Raw) -> SelectionJob:
     told = {
         "suspend": spec.get("suspend") is True,
         "pool": pool,
+        "previous": _previous(spec.get("previous")),
         "labels": _part(spec.get("labels"), blank.labels),
         "finetune": _part(spec.get("finetune"), blank.finetune),
         "policy": _part(spec.get("policy"), blank.policy) or blank.policy,
     }
     return _BLANK.model_copy(update={"spec": blank.model_copy(update=told)})
+
+
+def _previous(raw: object) -> PreviousSpec | None:
+    """Whether there is a round before, and whether its labels are named."""
+    found, blank = _part(raw, _BLANK.spec.previous), _BLANK.spec.previous
+    if found is None or blank is None or not isinstance(raw, Mapping):
+        return None
+    return found.model_copy(update={"labels": _part(raw.get("labels"), blank.labels)})
 
 
 def _part(raw: object, blank: AnyBlock) -> AnyBlock | None:

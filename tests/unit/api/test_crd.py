@@ -156,10 +156,11 @@ def test_a_pattern_is_one_that_re2_reads() -> None:
         assert not re.search(r"\(\?[=!<]|\\[1-9]|[*+?}][+]", pattern), path
 
 
-def test_all_of_spec_but_three_blocks_is_frozen() -> None:
+def test_all_of_spec_but_three_blocks_and_some_labels_is_frozen() -> None:
     frozen = {rule["fieldPath"].removeprefix(".") for rule in SPEC[VALIDATIONS] if "oldSelf" in rule["rule"]}
     fields = {str(info.alias) for info in JobSpec.model_fields.values()}
-    assert fields - frozen == MUTABLE == {"suspend", "policy", "labels"}
+    assert fields - frozen == MUTABLE == {"suspend", "policy", "labels", "previous"}
+    assert "previous.certificate" in frozen
 
 
 def test_a_status_survives_the_api_server() -> None:

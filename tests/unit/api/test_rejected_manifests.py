@@ -37,6 +37,8 @@ RUN = [
     ("spec.embedding.image_size", 64, "spec.embedding.image_size", "is not a field", "Did you mean imageSize?"),
     ("spec.pool.stratum", "site", "spec.pool.stratum", "is not a field of spec.pool", "one of: uri, format"),
     ("spec.previous", {"labels": LABELS}, "spec.previous.certificate", "is required", "round before"),
+    ("spec.previous", {"certificate": PREVIOUS["certificate"]}, "spec.previous.labels",
+     "is missing, and `afray run` waits for nobody", "`afray next`"),
     ("spec.previous", {**PREVIOUS, "labels": {"uri": "l.csv"}}, "spec.previous.labels.format", "is required", "csv"),
     ("spec.previous", {**PREVIOUS, "certificate": {"uri": "out-1/"}}, "spec.previous.certificate.uri",
      "names a folder", "file"),

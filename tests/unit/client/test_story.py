@@ -28,6 +28,9 @@ def waits_for_labels(reason: str, *, generation: int = 1) -> Raw:
         ([waits_for_labels("Rejected")], Ending.labels_refused),
         ([waits_for_labels("Validating")], None),
         ([condition("LabelsReady", "True", "PoolLabels")], None),
+        ([condition("PreviousLabelsReady", "False", "AwaitingLabels", "")], Ending.awaits_labels),
+        ([condition("PreviousLabelsReady", "False", "Rejected", "")], Ending.labels_refused),
+        ([condition("PreviousLabelsReady", "True", "Accepted"), waits_for_labels("Rejected")], Ending.labels_refused),
         ([waits_for_labels("AwaitingLabels"), condition("Failed", "True", "DeadlineExceeded")], Ending.failed),
     ],
 )

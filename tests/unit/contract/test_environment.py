@@ -85,7 +85,9 @@ def test_an_attempt_is_a_number_from_1(told: DriverEnvironment, text: str) -> No
 
 
 def test_an_unknown_stage_is_told_with_the_known_ones(told: DriverEnvironment) -> None:
-    with pytest.raises(EnvironmentFault, match='SELECTION_STAGE is "embed", not one of select, labels, finetune'):
+    with pytest.raises(
+        EnvironmentFault, match='SELECTION_STAGE is "embed", not one of previous, select, labels, finetune'
+    ):
         DriverEnvironment.from_variables({**told.to_variables(), "SELECTION_STAGE": "embed"})
 
 

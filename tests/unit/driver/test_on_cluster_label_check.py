@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from helpers.certificates import make_certificate
 
 from afray.api.training import AnnotationsSpec
 from afray.contract.progress import LabelsResult
+from afray.driver.labelling import check_selected
 from afray.driver.on_cluster.label_check import judge, read_selected_ids
 from afray.errors import IntegrityError, PoolError
 from afray.reporting import certificate as certificates
@@ -30,7 +32,8 @@ def alternating(ids: list[str]) -> dict[str, str]:
 
 
 def judged(path: Path, *, sha256: str | None = None) -> LabelsResult:
-    return judge(AnnotationsSpec(uri=str(path), format="csv", sha256=sha256), ASKED)
+    file = AnnotationsSpec(uri=str(path), format="csv", sha256=sha256)
+    return judge(file, ASKED, partial(check_selected, selected_ids=ASKED))
 
 
 def test_a_file_that_answers_enough_is_accepted_by_its_digest(tmp_path: Path) -> None:

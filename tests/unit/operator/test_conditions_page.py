@@ -87,6 +87,21 @@ def labels_of_people() -> None:
     world.succeeds(labels=CHECKED)
 
 
+def going_on() -> None:
+    before = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}
+    world = World.of({"spec.previous": before})
+    world.settle()
+    for accepted in (False, True):
+        named = {**before, "labels": {"uri": f"s3://plant/{accepted}.csv", "format": "csv"}}
+        world.edit(previous=named)
+        world.settle()
+        world.goes_on()
+        world.succeeds(labels={**CHECKED, "accepted": accepted, "message": "" if accepted else "of another round"})
+    world = World.running({"spec.previous": named, **ONCE})
+    world.fails()
+    world.settle()
+
+
 def suspension() -> None:
     world = World.running()
     world.edit(suspend=True)
@@ -152,7 +167,7 @@ def kuberay_cannot_make_pods() -> None:
 
 
 STORIES = (
-    not_accepted, not_written, queues, select_and_finetune, labels_of_people, suspension, in_the_way, failing,
+    not_accepted, not_written, queues, select_and_finetune, labels_of_people, going_on, suspension, in_the_way, failing,
     never_starting,
 )  # fmt: skip
 

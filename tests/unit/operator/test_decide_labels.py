@@ -1,4 +1,4 @@
-"""From the selection to the finetune: labels of the pool, labels of people, refused and accepted."""
+"""Labels that a job goes on from: of the round before, of the pool, of people; refused and accepted."""
 
 from __future__ import annotations
 
@@ -219,3 +219,105 @@ def test_the_finetune_gets_the_group_and_the_number_of_workers_that_it_names() -
     world = selected({"spec.finetune": {"workers": workers}, "spec.pool.labels": FIRST})
     (group,) = world.ray_job()["spec"]["rayClusterSpec"]["workerGroupSpecs"]
     assert (group["groupName"], group["replicas"], group["minReplicas"], group["maxReplicas"]) == ("gpu", 1, 1, 1)
+
+
+ROUND = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}
+
+
+def going_on(labels: dict[str, str] | None = None, *, queue: bool = False) -> World:
+    """A job that goes on from a round before it, just created."""
+    world = World.of({"spec.previous": {**ROUND, **({"labels": labels} if labels else {})}}, queue=queue)
+    world.settle()
+    return world
+
+
+def test_a_round_waits_for_the_labels_of_the_one_before_and_holds_nothing() -> None:
+    world = going_on(queue=True)
+    world.passes(30 * 86_400)
+    assert world.settle().wake_at is None
+    assert world.created == []
+    assert world.stands("PreviousLabelsReady") == "False/AwaitingLabels"
+    assert (world.status["phase"], world.status["reason"]) == ("AwaitingLabels", "AwaitingLabels")
+    assert world.stands("QuotaReserved") == "False/AwaitingLabels"
+    assert "then set spec.previous.labels: {uri, format}" in world.condition("PreviousLabelsReady")[2]
+    assert world.told == ["Accepted", "AwaitingLabels"]
+
+
+def test_labels_of_the_round_before_are_checked_by_a_head_alone_and_the_selection_follows() -> None:
+    world = going_on(queue=True)
+    world.edit(previous={**ROUND, "labels": FIRST})
+    world.settle()
+    assert world.created == [f"{NAME}-p1"]
+    assert world.ray_job()["spec"]["rayClusterSpec"]["workerGroupSpecs"] == []
+    assert driver_variables(world)["SELECTION_STAGE"] == "previous"
+    assert world.stands("PreviousLabelsReady") == "False/Validating"
+    world.goes_on()
+    assert world.status["phase"] == "ValidatingLabels"
+    world.succeeds(labels=CHECKED)
+    assert world.stands("PreviousLabelsReady") == "True/Accepted"
+    assert world.condition("PreviousLabelsReady")[2] == "100 of 100 rows of the round before are answered."
+    assert world.created == [f"{NAME}-p1", f"{NAME}-s1"]
+    told = json.loads(driver_variables(world)["SELECTION_SPEC"])["job"]["spec"]
+    assert told["previous"]["labels"]["sha256"] == CHECKED["sha256"]
+    assert world.ray_job()["spec"]["rayClusterSpec"]["workerGroupSpecs"] != []
+    world.goes_on()
+    world.succeeds(result=RESULT)
+    assert world.stands("Complete") == "True/Succeeded"
+
+
+def test_refused_labels_of_the_round_before_may_be_replaced_and_count_no_failure() -> None:
+    world = going_on(FIRST)
+    world.goes_on()
+    world.succeeds(labels=REFUSED)
+    status, reason, message = world.condition("PreviousLabelsReady")
+    assert (status, reason) == ("False", "Rejected")
+    assert message.startswith("3 ids were not selected (10 of 100 rows answered, 3 unknown ids, 2 classes).")
+    assert message.endswith("Set spec.previous.labels to another uri or sha256.")
+    assert (world.status["phase"], world.attempt["failures"]) == ("AwaitingLabels", 0)
+    assert world.told[-1] == "LabelsRejected"
+    world.edit(previous={**ROUND, "labels": SECOND})
+    world.settle()
+    assert world.created == [f"{NAME}-p1", f"{NAME}-p2"]
+    world.goes_on()
+    world.succeeds(labels=CHECKED)
+    assert world.created[-1] == f"{NAME}-s1"
+
+
+def test_a_round_that_finetunes_waits_twice_each_time_for_its_own_labels() -> None:
+    world = World.of({**WAITS, "spec.previous": {**ROUND, "labels": FIRST}})
+    world.settle()
+    world.goes_on()
+    world.succeeds(labels=CHECKED)
+    world.goes_on()
+    world.succeeds(result=RESULT)
+    assert world.stands("PreviousLabelsReady") == "True/Accepted"
+    assert world.stands("LabelsReady") == "False/AwaitingLabels"
+    assert world.status["phase"] == "AwaitingLabels"
+    world.edit(labels=SECOND)
+    world.settle()
+    assert world.created == [f"{NAME}-p1", f"{NAME}-s1", f"{NAME}-l1"]
+    world.goes_on()
+    world.succeeds(labels=CHECKED)
+    assert world.created[-1] == f"{NAME}-f1"
+
+
+def test_labels_of_the_round_before_that_change_once_accepted_are_ignored_and_it_is_said() -> None:
+    world = going_on(FIRST)
+    world.goes_on()
+    world.succeeds(labels=CHECKED)
+    world.edit(previous={**ROUND, "labels": SECOND})
+    world.settle()
+    assert world.created == [f"{NAME}-p1", f"{NAME}-s1"]
+    assert "spec.previous.labels was changed after its file was accepted" in world.condition("Accepted")[2]
+    assert world.told[-1] == "SpecChangeIgnored"
+
+
+def test_a_round_of_which_only_an_outline_is_left_still_waits_for_its_labels() -> None:
+    world = going_on()
+    world.edit(cluster=None)
+    world.settle()
+    assert world.stands("PreviousLabelsReady") == "False/AwaitingLabels"
+    world.edit(previous={**ROUND, "labels": FIRST})
+    world.settle()
+    assert world.created == []
+    assert world.stands("ClusterReady") == "False/InvalidSpec"

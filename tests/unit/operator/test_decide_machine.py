@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from afray import __version__
 
 EXIT_CODES = st.sampled_from([1, 2, 64, 69, 74, 75, 137])
-STAGES = ["select", "labels", "finetune"]
+STAGES = ["previous", "select", "labels", "finetune"]
+ROUND = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}
 LABELS = {"uri": "s3://plant/labels.csv", "format": "csv"}
 FINISHED = ("Complete", "Failed")
 JUNK = {
@@ -45,7 +46,7 @@ class OperatorMachine(RuleBasedStateMachine):
 
     @initialize(
         queue=st.booleans(),
-        kind=st.sampled_from(["select", "pool labels", "labels", "awaits labels"]),
+        kind=st.sampled_from(["select", "pool labels", "labels", "awaits labels", "round", "round, finetunes"]),
         template=st.booleans(),
         backoff_limit=st.integers(0, 3),
         active=st.sampled_from([None, 3600]),
@@ -55,12 +56,16 @@ class OperatorMachine(RuleBasedStateMachine):
         changes: dict[str, object] = {"spec.policy": {"backoffLimit": backoff_limit}}
         if active is not None:
             changes["spec.policy.activeDeadlineSeconds"] = active
-        if kind != "select":
+        if kind not in ("select", "round"):
             changes["spec.finetune"] = {"epochs": 1}
         if kind == "pool labels":
             changes["spec.pool.labels"] = LABELS
         if kind == "labels":
             changes["spec.labels"] = LABELS
+        if kind == "round":
+            changes["spec.previous"] = ROUND
+        if kind == "round, finetunes":
+            changes["spec.previous"] = {**ROUND, "labels": LABELS}
         if template:
             changes["spec.cluster.head.template"] = {"spec": {"nodeSelector": {"a": "b"}}}
         self.world = World.of(changes, queue=queue)
@@ -169,9 +174,13 @@ class OperatorMachine(RuleBasedStateMachine):
 
     def speak_outcome(self, name: str, *, accepted: bool, **more: Any) -> None:
         stage, _ = self.world.turn(self.world.ray_job(name))
+        checked: dict[str, object] = {
+            "labels": {**kube_objects.CHECKED, "accepted": accepted, "message": "of another round"}
+        }
         outcomes: dict[str, dict[str, object]] = {
+            "previous": checked,
             "select": {"result": kube_objects.RESULT},
-            "labels": {"labels": {**kube_objects.CHECKED, "accepted": accepted, "message": "of another round"}},
+            "labels": checked,
             "finetune": {"finetune": kube_objects.FINETUNED},
         }
         self.world.speaks(stage="report", done=1, **outcomes[stage], **more)
@@ -217,9 +226,13 @@ class OperatorMachine(RuleBasedStateMachine):
             self.edit(suspend=False)
             self.react()
 
-    @rule(uri=st.sampled_from([None, "s3://plant/one.csv", "s3://plant/two.csv"]))
-    def user_edits_labels(self, uri: str | None) -> None:
-        self.edit(labels=None if uri is None else {"uri": uri, "format": "csv"})
+    @rule(uri=st.sampled_from([None, "s3://plant/one.csv", "s3://plant/two.csv"]), of_round_before=st.booleans())
+    def user_edits_labels(self, uri: str | None, of_round_before: bool) -> None:
+        labels = None if uri is None else {"uri": uri, "format": "csv"}
+        if not of_round_before:
+            self.edit(labels=labels)
+        elif self.world.job is not None and "previous" in self.world.job["spec"]:
+            self.edit(previous=ROUND if labels is None else {**ROUND, "labels": labels})
         self.react()
 
     @rule(queue=st.sampled_from([None, "", "team-a", "team-b"]), selector=st.sampled_from(["a", "b"]))
@@ -375,7 +388,9 @@ class OperatorMachine(RuleBasedStateMachine):
             if "deletionTimestamp" in raw["metadata"]:
                 del world.objects["pods"][pod_name]
         if world.status["phase"] == "AwaitingLabels":
-            world.edit(labels={"uri": f"s3://plant/{world.uids}.csv", "format": "csv"})
+            labels = {"uri": f"s3://plant/{world.uids}.csv", "format": "csv"}
+            is_before = world.status["stage"] == "previous"
+            world.edit(**({"previous": {**ROUND, "labels": labels}} if is_before else {"labels": labels}))
         if (name := self.current()) is None or "deletionTimestamp" in world.ray_job(name)["metadata"]:
             return
         world.admits()

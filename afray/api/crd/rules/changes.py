@@ -39,16 +39,38 @@ def _frozen_fields() -> Iterator[Placed]:
             yield Placed(block=JobSpec, rule=rule)
 
 
-FROZEN_LABELS: Final = Rule(
-    rule=(
-        "!(has(oldSelf.status) && has(oldSelf.status.conditions) && oldSelf.status.conditions.exists(c, "
-        f"c.type == '{ConditionType.labels_ready}' && c.status == '{ConditionStatus.true}'))"
-        f" || ({_same('spec.labels', optional=True)})"
+def _frozen_once(accepted: ConditionType, path: str, given: str = "") -> Rule:
+    """The rule that a label file stays what it is from the moment at which a condition holds."""
+    return Rule(
+        rule=(
+            f"{given}!(has(oldSelf.status) && has(oldSelf.status.conditions) && oldSelf.status.conditions.exists(c, "
+            f"c.type == '{accepted}' && c.status == '{ConditionStatus.true}'))"
+            f" || ({_same(path, optional=True)})"
+        ),
+        field=f".{path}",
+        cause="FieldValueForbidden",
+        problem="can not be changed once labels are accepted",
+        remedy="Apply a new job with the new labels.",
+    )
+
+
+FROZEN_LABELS: Final = (
+    _frozen_once(ConditionType.labels_ready, "spec.labels"),
+    _frozen_once(
+        ConditionType.previous_labels_ready,
+        "spec.previous.labels",
+        given="!has(self.spec.previous) || !has(oldSelf.spec.previous) || ",
     ),
-    field=".spec.labels",
+)
+FROZEN_ROUND: Final = Rule(
+    rule=(
+        "has(self.previous) == has(oldSelf.previous)"
+        " && (!has(self.previous) || self.previous.certificate == oldSelf.previous.certificate)"
+    ),
+    field=".previous.certificate",
     cause="FieldValueForbidden",
-    problem="can not be changed once labels are accepted",
-    remedy="Apply a new job with the new labels.",
+    problem="can not be changed in a job that exists",
+    remedy="Delete the job and apply the new one: another round before means another selection.",
 )
 NAME: Final = Rule(
     rule=f"self.metadata.name.size() <= {JOB_NAME.longest} && {matches(JOB_NAME.pattern, 'self.metadata.name')}",
@@ -58,6 +80,7 @@ NAME: Final = Rule(
 )
 RULES: Final = (
     Placed(block=SelectionJob, rule=NAME),
-    Placed(block=SelectionJob, rule=FROZEN_LABELS),
+    *(Placed(block=SelectionJob, rule=rule) for rule in FROZEN_LABELS),
+    Placed(block=JobSpec, rule=FROZEN_ROUND),
     *_frozen_fields(),
 )
