@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,7 +10,8 @@ from testbed.faults import kill_operator, remove_pod
 from testbed.followed_jobs import FollowedJob
 from testbed.gpus import RESOURCE as GPU
 from testbed.grounds import Ground
-from testbed.jobs import KIND, conditions_of
+from testbed.jobs import conditions_of
+from testbed.people import alternating, name_labels, selected_ids, unfinished_workloads, write_labels
 from testbed.s3_faults import Fault
 from testbed.small_jobs import IMAGES, QUEUE, create_queue
 from testbed.steps import StepFailed
@@ -25,7 +23,6 @@ COMPLETE_SECONDS = 1200
 """Of each stage, on however busy a machine."""
 LOOKS_BY_EPOCHS = 5
 """Ray Train's controller asks its workers every 2 s what they reported; of a checkpoint it knows only then."""
-CLASSES = ("disc", "stripes")
 
 
 def test_a_job_waits_for_labels_refuses_wrong_ones_and_finetunes_on_right_ones_though_pods_die(
@@ -116,29 +113,8 @@ def finetuning(ground: Ground, **labels: str) -> dict[str, Any]:
     return manifest
 
 
-def selected_ids(ground: Ground) -> list[str]:
-    text = ground.storage.read(f"s3://{ground.namespace}/small/selection.csv").decode()
-    return [row["id"] for row in csv.DictReader(text.splitlines())]
-
-
-def alternating(ids: Iterable[str]) -> dict[str, str]:
-    return {row_id: CLASSES[number % 2] for number, row_id in enumerate(ids)}
-
-
-def write_labels(ground: Ground, name: str, labels: dict[str, str]) -> dict[str, str]:
-    uri = f"s3://{ground.namespace}/{name}.csv"
-    ground.storage.write(uri, "".join(f"{row},{label}\n" for row, label in {"id": "label", **labels}.items()).encode())
-    return {"uri": uri, "format": "csv"}
-
-
 def give_labels(ground: Ground, job: FollowedJob, name: str, ids: list[str]) -> None:
-    patch = json.dumps({"spec": {"labels": write_labels(ground, name, alternating(ids))}})
-    ground.kubectl("patch", KIND, job.name, "-n", ground.namespace, "--type=merge", "-p", patch)
-
-
-def unfinished_workloads(ground: Ground) -> list[str]:
-    found = ground.kubectl.list("workload", ground.namespace)
-    return [each["metadata"]["name"] for each in found if "Finished" not in conditions_of(each)]
+    name_labels(ground, job, write_labels(ground, name, alternating(ids)))
 
 
 def kill_in_mid_training(ground: Ground, job: FollowedJob, role: str) -> int:

@@ -94,16 +94,16 @@ def create_queue(kubectl: Kubectl, namespace: str, quota: Mapping[str, str] = QU
     kubectl.apply(kueue.cluster_queue(namespace, quota), kueue.local_queue(name, namespace, namespace))
 
 
-def run_alone(storage: S3, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Run a manifest on this machine into the output `alone` of its bucket, and return its report."""
+def run_alone(storage: S3, job: Mapping[str, Any], output: str = "alone") -> dict[str, Any]:
+    """Run a manifest on this machine into an output of its bucket, and return its report."""
     bucket = job["spec"]["pool"]["uri"].removesuffix("/pool")
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "job.yaml"
         manifest.write_text(yaml.safe_dump(dict(job)))
-        command: list[Argument] = [BUNDLED_TOOLS / "afray", "run", "--output", f"{bucket}/alone", manifest]
+        command: list[Argument] = [BUNDLED_TOOLS / "afray", "run", "--output", f"{bucket}/{output}", manifest]
         environment = os.environ | variables(storage.endpoint)
         run(command, remedy="its message says what is wrong", environment=environment)
-    report: dict[str, Any] = json.loads(storage.read(f"{bucket}/alone/report.json"))
+    report: dict[str, Any] = json.loads(storage.read(f"{bucket}/{output}/report.json"))
     return report
 
 
