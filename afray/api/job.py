@@ -77,8 +77,8 @@ class JobSpec(Block):
     """Attempts, deadlines and clean-up on a cluster."""
 
 
-MUTABLE: Final = frozenset({"suspend", "policy", "labels", "previous"})
-"""Fields of a spec that may change while the job exists; labels until they are accepted, of `previous` only those."""
+MUTABLE: Final = frozenset({"suspend", "policy", "labels", "previous.labels"})
+"""Fields of a spec that may change while the job exists; labels, until they are accepted."""
 
 
 class SelectionJob(Block):

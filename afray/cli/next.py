@@ -21,25 +21,34 @@ FORMATS: dict[str, AnnotationFormat] = {".csv": "csv", ".parquet": "parquet", ".
 
 def next_round(
     before: Annotated[str, typer.Option("--from", help="Output of the finished round: a folder or a URI.")],
-    labels: Annotated[str, typer.Option(help="Answers to its rows: .csv, .parquet, or .json of Label Studio.")],
     budget: Annotated[int, typer.Option(min=1, max=LARGEST_COUNT, help="New rows that people will label.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Answers to its rows: .csv, .parquet, or .json of Label Studio. Left out: a job on a cluster waits "
+            "for them, `afray run` does not."
+        ),
+    ] = None,
     method: Annotated[Method, typer.Option(help="How to choose them.")] = "uherding",
     output: Annotated[
         str | None, typer.Option("--output", help="Where the round writes. Default: beside the round before.")
     ] = None,
     form: Annotated[OutputFormat, typer.Option("-o", help="Form of the manifest on stdout.")] = OutputFormat.yaml,
 ) -> None:
-    """Write the manifest of the next round, once the labels of the round before turn out to be its answers."""
+    """Write the manifest of the next round. Labels of the round before must turn out to be its answers."""
     with errors_as_exit_codes():
         require_run_extra("afray next")
         from afray.driver.rounds.planning import Plan, plan_round
 
         here = Path.cwd()
-        file = AnnotationsSpec(uri=resolve(labels, here), format=_format(labels))
+        file = AnnotationsSpec(uri=resolve(labels, here), format=_format(labels)) if labels else None
         plan = Plan(labels=file, budget=budget, method=method, output=output and resolve(output, here))
         planned = plan_round(resolve(before, here), plan)
         screen = console(stderr=True)
-        screen.print(f"round {planned.number}: {planned.answered} rows have an answer, {budget} more will be chosen")
+        waits = "" if labels else "; it waits for the labels of the round before"
+        screen.print(
+            f"round {planned.number}: {planned.answered} rows have an answer, {budget} more will be chosen{waits}"
+        )
         for advice in planned.advice:
             screen.print(f"note: {advice}")
         text = yaml.safe_dump(planned.manifest, sort_keys=False, allow_unicode=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from afray.api.block import alias
-from afray.api.job import MUTABLE, SelectionJob
+from afray.api.job import MUTABLE, JobSpec, SelectionJob
 from afray.api.loading import load_object
 from afray.api.problems import InvalidManifest
 from afray.api.rules import Target
+from afray.api.training import PreviousSpec
 from afray.client.records import JobRecord, Raw
 from afray.contract.names import QUEUE_LABEL
 from afray.errors import SpecError
@@ -41,7 +44,7 @@ def explain_conflict(job: SelectionJob, existing: JobRecord) -> str:
     differing = _differing(job, existing)
     if not differing:
         return f"{there} already, with the same spec. Follow it: afray watch {name}"
-    fields = ", ".join(f"spec.{alias(field)}" for field in differing)
+    fields = ", ".join(f"spec.{field}" for field in differing)
     if differing <= MUTABLE:
         return f"{there} already; only {fields} differs, which may be changed: kubectl apply -f the manifest"
     return (
@@ -54,6 +57,15 @@ def _differing(job: SelectionJob, existing: JobRecord) -> frozenset[str]:
     try:
         other = load_object(existing.raw, existing.name, target=Target.cluster)
     except InvalidManifest:  # of another version; then its spec is not ours
-        return frozenset(type(job.spec).model_fields)
-    fields = type(job.spec).model_fields
-    return frozenset(field for field in fields if getattr(job.spec, field) != getattr(other.spec, field))
+        return frozenset(map(alias, type(job.spec).model_fields))
+    return frozenset(_compare(job.spec, other.spec))
+
+
+def _compare(spec: JobSpec, other: JobSpec) -> Iterator[str]:
+    """Fields that differ, as users write them; of the round before, whether it is more than its labels."""
+    for field in type(spec).model_fields:
+        mine, theirs = getattr(spec, field), getattr(other, field)
+        if mine == theirs:
+            continue
+        is_same_round = isinstance(mine, PreviousSpec) and theirs and mine.certificate == theirs.certificate
+        yield f"{alias(field)}.labels" if is_same_round else alias(field)

@@ -65,6 +65,12 @@ def test_settings_go_on_only_with_their_method(vector_job: FinishedJob, tmp_path
     assert yaml.safe_load(written)["spec"]["selection"]["core"] == {"size": 40, "steps": 20}
 
 
+def test_a_round_for_a_cluster_may_be_written_before_there_are_labels(vector_job: FinishedJob) -> None:
+    ended = CliRunner().invoke(app, ["next", "--from", str(vector_job.output), "--budget", "20"])
+    assert ended.exit_code == 64
+    assert "spec.previous.labels is missing, and `afray run` waits for nobody" in ended.stderr
+
+
 def test_labels_that_do_not_fit_and_files_that_are_none_are_told(vector_job: FinishedJob, tmp_path: Path) -> None:
     few = jobs.write_labels(tmp_path / "few.csv", {rounds.selected(vector_job.output)[0]: "c1"})
     code, written, told = invoke_next(vector_job.output, few)

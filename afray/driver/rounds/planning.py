@@ -27,8 +27,8 @@ Manifest = dict[str, JsonValue]
 class Plan:
     """What is asked for."""
 
-    labels: AnnotationsSpec
-    """Full location of the answers to the finished round's rows."""
+    labels: AnnotationsSpec | None
+    """Full location of the answers to the finished round's rows; None for a job on a cluster that waits for them."""
     budget: int
     method: Method
     output: str | None
@@ -53,13 +53,12 @@ def plan_round(output: str, plan: Plan) -> NextRound:
     """
     uri = f"{output.rstrip('/')}/{certificates.NAME}"
     earlier = open_round(uri)
-    known = accept(earlier, plan.labels)
-    number = len(known.rounds) + 1
+    known = accept(earlier, plan.labels) if plan.labels else earlier.known
+    number = len(earlier.known.rounds) + 2
     manifest = _manifest(earlier, uri, plan, known, number)
     load_object(manifest, "the next round")
-    return NextRound(
-        manifest=manifest, number=number, answered=len(known.ids), advice=tuple(_advise(known, plan.budget, number))
-    )
+    labels = len(known.labels) + (0 if plan.labels else len(earlier.selected)) + plan.budget
+    return NextRound(manifest=manifest, number=number, answered=len(known.ids), advice=tuple(_advise(labels, number)))
 
 
 def _manifest(earlier: EarlierRound, uri: str, plan: Plan, known: AllAnswers, number: int) -> Manifest:
@@ -69,11 +68,13 @@ def _manifest(earlier: EarlierRound, uri: str, plan: Plan, known: AllAnswers, nu
     assert isinstance(spec, dict)
     name = next_name(earlier.job.metadata.name, number)
     metadata["name"] = name if len(name) <= JOB_NAME.longest else next_name(name[: JOB_NAME.longest - 4], number)
-    labels: Manifest = {"uri": plan.labels.uri, "format": plan.labels.format, "sha256": known.rounds[-1].file}
     for field in ("suspend", "labels"):
         spec.pop(field, None)
     spec["selection"] = _selection(earlier.job, plan)
-    spec["previous"] = {"certificate": {"uri": uri}, "labels": labels}
+    previous: Manifest = {"certificate": {"uri": uri}}
+    if plan.labels is not None:
+        previous["labels"] = {"uri": plan.labels.uri, "format": plan.labels.format, "sha256": known.rounds[-1].file}
+    spec["previous"] = previous
     spec["output"] = {"uri": plan.output or next_name(earlier.job.spec.output.uri.rstrip("/"), number)}
     return manifest
 
@@ -92,8 +93,7 @@ def next_name(name: str, number: int) -> str:
     return f"{re.sub(rf'-{number - 1}$', '', name)}-{number}"
 
 
-def _advise(known: AllAnswers, budget: int, number: int) -> list[str]:
-    total = len(known.labels) + budget
+def _advise(total: int, number: int) -> list[str]:
     if number <= 2 or total >= FEW_LABELS:
         return []
     told = (

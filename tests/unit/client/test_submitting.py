@@ -83,6 +83,10 @@ def test_the_namespace_is_the_options_or_the_manifests_and_never_both() -> None:
             {"selection": {"budget": {"count": 7}}, "policy": {"backoffLimit": 5}}, {},
             "another metadata.name, or remove it first: afray delete welds --wait", "kubectl apply",
         ),
+        (
+            {"previous": {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}}, {},
+            "with another spec (spec.previous), which cannot be changed", "kubectl apply",
+        ),
         ({}, {"deletionTimestamp": "2026-11-25T12:00:00Z"}, "that is being deleted. Repeat when it is gone", "same"),
         ({"dreams": {}}, {}, "with another spec", "same spec"),
     ],
@@ -94,3 +98,11 @@ def test_a_taken_name_says_what_to_do(
     assert said in text
     assert unsaid not in text
     assert "'welds' in namespace 'plant'" in text
+
+
+def test_labels_of_the_round_before_may_be_added_to_a_job_that_is_there() -> None:
+    before = {"certificate": {"uri": "s3://plant/out-1/certificate.json"}}
+    written: dict[str, Any] = make_manifest("plant")
+    written["spec"]["previous"] = {**before, "labels": {"uri": "s3://plant/labels-1.csv", "format": "csv"}}
+    there = JobRecord.read(job_object(spec={"previous": before}))
+    assert "only spec.previous.labels differs, which may be changed" in explain_conflict(job(written), there)

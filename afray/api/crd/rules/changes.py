@@ -24,7 +24,7 @@ def _same(path: str, optional: bool) -> str:
 
 def _frozen_fields() -> Iterator[Placed]:
     for name, info in JobSpec.model_fields.items():
-        if name not in MUTABLE:
+        if name not in {path.partition(".")[0] for path in MUTABLE}:
             optional = not info.is_required() and info.default is None and name not in ("runtime", "cluster")
             rule = Rule(
                 rule=_same(alias(name), optional),
