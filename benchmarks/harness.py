@@ -161,6 +161,12 @@ def arguments(description: str, sections: Iterable[str] = ()) -> argparse.Namesp
     return parser.parse_args()
 
 
+def tell(bars: Iterable[Bar]) -> None:
+    """Show bars as soon as they are known: what comes after them may take an hour."""
+    for bar in bars:
+        print(f"{bar.bar}: {bar.value:.3g} ({bar.target}) {bar.verdict}", file=sys.stderr, flush=True)
+
+
 def conclude(title: str, bars: list[Bar], json_path: Path | None) -> int:
     """Show the bars, write them if asked, and give the exit status: 1 if any bar is missed."""
     table = Table(title=title)

@@ -34,7 +34,9 @@ def main() -> int:
     bars: list[Bar] = []
     for name in options.only:
         started = time.perf_counter()
-        bars += SECTIONS[name]()
+        found = SECTIONS[name]()
+        harness.tell(found)
+        bars += found
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     return harness.conclude(f"Selection core; {machine}", bars, options.json)
 

@@ -39,7 +39,9 @@ def main() -> int:
     bars: list[Bar] = []
     for name in options.only:
         started = time.perf_counter()
-        bars += SECTIONS[name](sized)
+        found = SECTIONS[name](sized)
+        harness.tell(found)
+        bars += found
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     return harness.conclude(f"{sized.rows:,} rows; {machine}", bars, options.json)
 
