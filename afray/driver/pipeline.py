@@ -19,6 +19,7 @@ from afray.driver.labelling import Labels
 from afray.driver.metering import meter_funnel
 from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import draw_report
+from afray.driver.rounds.classes import find_thin, name_known
 from afray.driver.rounds.going_on import GoingOn, go_on
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
@@ -38,6 +39,8 @@ def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evalu
     certificate = find_certificate(workspace.output)
     # A finished selection keeps all that it was made of: the round before may be gone by then.
     before = go_on(workspace) if certificate is None else None
+    for finding in find_thin(before.known.labels, name_known(labels)) if before else ():
+        workspace.stages.display.note(str(finding))
     pool = embed(workspace, certificate, labels, selection=workspace.job.spec.selection, before=before)
     prepared = PreparedPool(workspace, pool)
     outcome = name_selection(pool, select(workspace, prepared, before.known if before else None))
