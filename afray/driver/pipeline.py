@@ -29,10 +29,10 @@ from afray.reporting.report import Evaluation
 Measure = Callable[[Workspace, PreparedPool, Outcome, Labels], Evaluation]
 
 
-def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evaluate) -> dict[str, bytes]:
+def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure | None = evaluate) -> dict[str, bytes]:
     """Everything of a job that earlier runs left to do; returns the files of its report, by name.
 
-    `measure` says what the labels are worth.
+    `measure` says what the labels are worth; without it the report knows none but those that the rows were chosen by.
 
     Raises any AfrayError; whatever was committed before stays usable.
     """
@@ -46,13 +46,8 @@ def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evalu
     outcome = name_selection(pool, select(workspace, prepared, before.known if before else None))
     meter_funnel(workspace.meter, kept=outcome.selection.kept, selected=len(outcome.selection.rows))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
-    evaluation = measure(workspace, prepared, outcome, labels)
-    return draw_report(workspace, prepared, outcome, certificate, evaluation)
-
-
-def measure_nothing(_: Workspace, __: PreparedPool, ___: Outcome, ____: Labels) -> Evaluation:
-    """For a run that ends with the selection, whatever labels there are."""
-    return Evaluation()
+    evaluation = measure(workspace, prepared, outcome, labels) if measure else Evaluation()
+    return draw_report(workspace, prepared, outcome, certificate, evaluation, labels.selected if measure else None)
 
 
 def embed(
