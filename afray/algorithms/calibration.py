@@ -7,7 +7,8 @@ on another machine may end in other bits, and everything later follows from what
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -34,13 +35,54 @@ LEAST_PROBABILITY = 1e-9
 """What a class beyond all doubt costs that was the right one: without it a single row would decide."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fold:
+    """Rows that a model did not see, of classes that it knows, and what it says of them."""
+
+    rows: I64
+    """(m,) positions among the labelled rows."""
+    scores: F64
+    """(m, C) of the classes that it knows."""
+    truth: I64
+    """(m,) column of the true class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judgement:
+    """What models that did not see a labelled row say of it, row by row."""
+
+    temperature: float
+    is_right: NDArray[np.bool_]
+    """(n,)"""
+    raw: F64
+    """(n,) probability of the predicted class, before calibration; NaN where no other fold has the row's class."""
+    calibrated: F64
+    """(n,) the same after it."""
+
+
+def judge(features: F32, classes: I64) -> Judgement:
+    """Cross-validated predictions of labelled rows (n, D) of classes 0..C-1 (n,), rows ascending.
+
+    The folds are those that choose the temperature. A row whose class no other fold has is wrong.
+    """
+    folds = list(_held_out(features.astype(np.float64), classes))
+    temperature = _choose_temperature(folds)
+    is_right = np.zeros(len(classes), np.bool_)
+    raw, calibrated = np.full(len(classes), np.nan), np.full(len(classes), np.nan)
+    for fold in folds:
+        is_right[fold.rows] = fold.scores.argmax(axis=1) == fold.truth
+        raw[fold.rows] = _softmax(fold.scores).max(axis=1)
+        calibrated[fold.rows] = _softmax(fold.scores / temperature).max(axis=1)
+    return Judgement(temperature=temperature, is_right=is_right, raw=raw, calibrated=calibrated)
+
+
 def calibrate(features: F32, classes: I64) -> LinearModel | None:
     """The model of labelled rows (n, D) of classes 0..C-1 (n,), rows ascending; None if all are of one class."""
     if len(np.unique(classes)) < 2:
         return None
     wide = features.astype(np.float64)
     weights, offsets = _fit(wide, classes)
-    temperature = _choose_temperature(wide, classes)
+    temperature = _choose_temperature(list(_held_out(wide, classes)))
     return LinearModel(
         weights=np.rint(weights / temperature * GRID) / GRID, offsets=np.rint(offsets / temperature * GRID) / GRID
     )
@@ -61,17 +103,16 @@ def _fit(features: F64, classes: I64) -> tuple[F64, F64]:
     return np.concatenate([-model.coef_, model.coef_]) / 2, np.concatenate([-model.intercept_, model.intercept_]) / 2
 
 
-def _choose_temperature(features: F64, classes: I64) -> float:
+def _choose_temperature(folds: Sequence[Fold]) -> float:
     """That of the smallest log loss on rows that the classifier did not see; 1 if there are none to tell by."""
-    held_out = list(_held_out(features, classes))
-    if not held_out:
+    if not folds:
         return 1.0
-    losses = [sum(_log_loss(scores / t, truth) for scores, truth in held_out) for t in TEMPERATURES]
+    losses = [sum(_log_loss(fold.scores / t, fold.truth) for fold in folds) for t in TEMPERATURES]
     return TEMPERATURES[int(np.argmin(losses))]
 
 
-def _held_out(features: F64, classes: I64) -> Iterator[tuple[F64, I64]]:
-    """Scores and true columns of the rows of each fold, by a model of the other folds that knows their class."""
+def _held_out(features: F64, classes: I64) -> Iterator[Fold]:
+    """The rows of each fold, by a model of the other folds that knows their class."""
     fold = np.empty(len(classes), np.int64)
     fold[np.argsort(classes, kind="stable")] = np.arange(len(classes)) % FOLDS
     for number in range(FOLDS):
@@ -80,10 +121,19 @@ def _held_out(features: F64, classes: I64) -> Iterator[tuple[F64, I64]]:
         judged = ~seen & np.isin(classes, known)
         if len(known) >= 2 and judged.any():
             weights, offsets = _fit(features[seen], classes[seen])
-            yield features[judged] @ weights.T + offsets, np.searchsorted(known, classes[judged])
+            yield Fold(
+                rows=np.flatnonzero(judged),
+                scores=features[judged] @ weights.T + offsets,
+                truth=np.searchsorted(known, classes[judged]),
+            )
 
 
 def _log_loss(scores: F64, truth: I64) -> float:
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities = shifted[np.arange(len(truth)), truth] / shifted.sum(axis=1)
+    probabilities = _softmax(scores)[np.arange(len(truth)), truth]
     return float(-np.log(probabilities + LEAST_PROBABILITY).sum())
+
+
+def _softmax(scores: F64) -> F64:
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    found: F64 = shifted / shifted.sum(axis=1, keepdims=True)
+    return found

@@ -21,7 +21,8 @@ class AnnotationsSpec(Block):
     """The label file."""
     format: AnnotationFormat
     """csv (UTF-8, with a header) or parquet: columns `id`, `label` and, if wanted, `status` (labelled, skipped,
-    unsure). label-studio: a project exported as JSON, with the id of each row in `data.afray_id`."""
+    unsure), `annotator` and `labelled_at`. label-studio: a project exported as JSON, with the id of each row in
+    `data.afray_id`."""
     sha256: Sha256 | None = None
     """Digest of the file; other bytes are refused."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -46,6 +47,9 @@ def bench(
     budgets: Annotated[str, typer.Option(help="Labels, such as 50,100,300.")] = "50,100,300",
     seeds: Annotated[str, typer.Option(help="Such as 0-4 or 0,3,7.")] = "0-4",
     pool_size: Annotated[int | None, typer.Option(min=2, help="Rows drawn per seed. Default: the whole pool.")] = None,
+    wrong_labels: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of a first round's labels that later rounds see wrong.")
+    ] = 0.0,
     base: Annotated[
         str | None, typer.Option(help="The method that others are compared with.", show_default="random, or kmeans")
     ] = None,
@@ -59,7 +63,8 @@ def bench(
             methods, base = _methods_of_rounds(rounds, methods), base or "kmeans"
         base = base or "random"
         plan = parse_plan(methods or ALL_METHODS, budgets, seeds, base)
-        table = compare(job, plan, pool_size, base, results, choose_display(console(stderr=True)))
+        setting = Setting(pool_size=pool_size, base=base, wrong_labels=wrong_labels)
+        table = compare(job, plan, setting, results, choose_display(console(stderr=True)))
         emit(summarize(table, job, write(table, job, results)), form)
 
 
@@ -88,7 +93,16 @@ def parse_plan(methods: str, budgets: str, seeds: str, base: str) -> Plan:
     )
 
 
-def compare(job: SelectionJob, plan: Plan, pool_size: int | None, base: str, folder: Path, display: Display) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all cells of a plan share, as the options say."""
+
+    pool_size: int | None
+    base: str
+    wrong_labels: float
+
+
+def compare(job: SelectionJob, plan: Plan, setting: Setting, folder: Path, display: Display) -> Table:
     """Embed, compute the missing cells, and summarise all of them."""
     from afray.driver.benching import embed_labelled
     from afray.driver.selecting import describe_methods
@@ -104,7 +118,12 @@ def compare(job: SelectionJob, plan: Plan, pool_size: int | None, base: str, fol
         raise SpecError("spec.selection.core.method", "given", "has no cores for drawn pools", remedy)
     make_folder(folder)
     pool, test = embed_labelled(job, RunSettings(), display)
-    protocol = benches.Protocol(pool_size=pool_size, normalize=job.spec.embedding.normalize, options=options)
+    protocol = benches.Protocol(
+        pool_size=setting.pool_size,
+        normalize=job.spec.embedding.normalize,
+        options=options,
+        wrong_labels=setting.wrong_labels,
+    )
     results = Results(folder, protocol.facts(pool, test))
     with display.bar("bench", len(plan.keys), "cells") as bar:
         cells = benches.run(
@@ -112,7 +131,7 @@ def compare(job: SelectionJob, plan: Plan, pool_size: int | None, base: str, fol
             threads=usable_cpus(),
             progress=lambda done, total, step: bar.update(done, total, step),
         )  # fmt: skip
-    return tabulate(cells, base)
+    return tabulate(cells, setting.base)
 
 
 def write(table: Table, job: SelectionJob, folder: Path) -> list[Path]:

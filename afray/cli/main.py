@@ -11,6 +11,7 @@ from afray.cli.bench import bench
 from afray.cli.cluster import CLUSTER_COMMANDS
 from afray.cli.diff import diff
 from afray.cli.estimate import estimate
+from afray.cli.labels import labels_app
 from afray.cli.next import next_round
 from afray.cli.output import errors_as_exit_codes
 from afray.cli.report import report
@@ -34,6 +35,7 @@ app.command()(report)
 app.command()(bench)
 app.command("next")(next_round)
 app.command()(diff)
+app.add_typer(labels_app)
 app.command()(version)
 for command in CLUSTER_COMMANDS:
     app.command(rich_help_panel="On a cluster")(command)

@@ -11,12 +11,9 @@ import yaml
 from afray.api.job import GROUP
 from afray.api.locations import resolve
 from afray.api.selection import LARGEST_COUNT, Method
-from afray.api.training import AnnotationFormat, AnnotationsSpec
+from afray.cli.labels import choose, describe_file
 from afray.cli.output import Output, OutputFormat, console, emit, errors_as_exit_codes
 from afray.cli.requirements import require_run_extra
-from afray.errors import SpecError
-
-FORMATS: dict[str, AnnotationFormat] = {".csv": "csv", ".parquet": "parquet", ".json": "label-studio"}
 
 
 def next_round(
@@ -30,6 +27,9 @@ def next_round(
         ),
     ] = None,
     method: Annotated[Method, typer.Option(help="How to choose them.")] = "uherding",
+    judge: Annotated[
+        str, typer.Option(help="What makes use of the labels: a trained classifier, or the nearest labelled row.")
+    ] = "trained",
     output: Annotated[
         str | None, typer.Option("--output", help="Where the round writes. Default: beside the round before.")
     ] = None,
@@ -38,11 +38,16 @@ def next_round(
     """Write the manifest of the next round. Labels of the round before must turn out to be its answers."""
     with errors_as_exit_codes():
         require_run_extra("afray next")
-        from afray.driver.rounds.planning import Plan, plan_round
+        from afray.driver.rounds.planning import Judge, Plan, plan_round
 
         here = Path.cwd()
-        file = AnnotationsSpec(uri=resolve(labels, here), format=_format(labels)) if labels else None
-        plan = Plan(labels=file, budget=budget, method=method, output=output and resolve(output, here))
+        plan = Plan(
+            labels=describe_file("--labels", labels) if labels else None,
+            budget=budget,
+            method=method,
+            judge=choose("--judge", judge, Judge),
+            output=output and resolve(output, here),
+        )
         planned = plan_round(resolve(before, here), plan)
         screen = console(stderr=True)
         waits = "" if labels else "; it waits for the labels of the round before"
@@ -55,10 +60,3 @@ def next_round(
         metadata = planned.manifest["metadata"]
         assert isinstance(metadata, dict)
         emit(Output(table=text, data=planned.manifest, name=f"selectionjob.{GROUP}/{metadata['name']}"), form)
-
-
-def _format(labels: str) -> AnnotationFormat:
-    ending = Path(labels).suffix.lower()
-    if ending not in FORMATS:
-        raise SpecError("--labels", labels, "ends in none of .csv, .parquet and .json", "Rename or export the file.")
-    return FORMATS[ending]

@@ -21,6 +21,8 @@ def summarize(report: Report) -> Output:
     # Arrays for drawing; whoever wants them reads report.json.
     for drawn in ("map", "gallery"):
         del data[drawn]
+    if report.round and report.round.uncertainty:
+        del data["round"]["uncertainty"]["levels"]
     data["report"] = address(report, HTML)
     return Output(table=_table(report), data=data, name=job_name(report.job.name))
 

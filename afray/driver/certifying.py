@@ -6,6 +6,8 @@ import json
 import platform
 from importlib import metadata
 
+import pyarrow.compute as pc
+
 from afray import __version__
 from afray.algorithms.selection import Selection
 from afray.api.job import SelectionJob
@@ -31,6 +33,7 @@ from afray.reporting.certificate import (
 )
 from afray.reporting.digests import content_digest, selection_digest
 from afray.reporting.facts import Funnel
+from afray.reporting.handover import handover_files
 from afray.runtime.embedding import EncoderFacts
 from afray.runtime.vectors import VECTORS
 from afray.storage.commits import Commit, commit, committed, read_blob
@@ -81,7 +84,7 @@ def encoder_facts(certificate: Certificate) -> EncoderFacts:
 def certify(workspace: Workspace, pool: EmbeddedPool, outcome: Outcome) -> Certificate:
     """Commit the output tables and the certificate that names them, and publish all of it, the certificate last."""
     job = (json.dumps(workspace.job.to_manifest(), indent=2, ensure_ascii=False) + "\n").encode()
-    files = {**output_files(outcome), JOB: job}
+    files = {**output_files(outcome), **hand_over(workspace.job.metadata.name, pool, outcome), JOB: job}
     outputs = {name: content_digest(content) for name, content in files.items()}
     certificate = build_certificate(workspace, pool, outcome, outputs)
     files[certificates.NAME] = certificates.write(certificate)
@@ -90,11 +93,24 @@ def certify(workspace: Workspace, pool: EmbeddedPool, outcome: Outcome) -> Certi
     return certificate
 
 
+def hand_over(job: str, pool: EmbeddedPool, outcome: Outcome) -> dict[str, bytes]:
+    """The files for those who label, by name."""
+    places = pool.addresses(pool.rows.pool_ids(outcome.selection.rows))
+    is_object = pc.and_(pc.is_null(places["row_group"]), pc.is_null(places["offset"])).to_numpy()
+    return handover_files(outcome.tables.selection, is_object, f"{job}#{name_digest(outcome)}")
+
+
+def name_digest(outcome: Outcome) -> str:
+    """selectionDigest."""
+    chosen = outcome.tables.selection
+    return selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist())
+
+
 def build_certificate(
     workspace: Workspace, pool: EmbeddedPool, outcome: Outcome, outputs: dict[str, str]
 ) -> Certificate:
     """Everything the selection depended on, by digest."""
-    chosen, selection = outcome.tables.selection, committed(workspace.output, SELECTION)
+    selection = committed(workspace.output, SELECTION)
     return Certificate(
         spec_digest=workspace.spec_digest,
         index=IndexFacts(digest=pool.index.digest, rows=pool.index.rows, shards=pool.index.shard_count),
@@ -106,7 +122,7 @@ def build_certificate(
         given_cores=given_digest(selection) if selection else None,
         counters=count_funnel(pool, outcome),
         outputs=outputs,
-        selection_digest=selection_digest(chosen["id"].to_pylist(), chosen["kind"].to_pylist()),
+        selection_digest=name_digest(outcome),
         previous=previous_facts(workspace.output, selection) if selection else None,
         approximations=approximation_facts(workspace.job.spec.selection, outcome.selection),
     )

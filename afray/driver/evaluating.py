@@ -24,6 +24,7 @@ from afray.driver.workspace import Workspace
 from afray.errors import PoolError
 from afray.evaluation.labels import LabelledRows, OneClass
 from afray.reporting.report import Evaluation, Finetune, LinearProbe, RandomDraw
+from afray.reporting.round_facts import Bought
 from afray.storage.commits import committed, read_blob
 from afray.storage.ownership import SELECTION
 
@@ -74,8 +75,9 @@ def evaluate_strictly(workspace: Workspace, prepared: PreparedPool, outcome: Out
     chosen = outcome.selection.rows
     if not len(labelled.among(chosen).rows):
         raise Unlabelled(NO_SELECTED_ROW)
-    paid = labelled.among(np.concatenate([chosen, find_rows(prepared.pool, list(known))]))
-    return measure(workspace, prepared, paid, labelled, labels)
+    before = find_rows(prepared.pool, list(known))
+    paid = labelled.among(np.concatenate([chosen, before]))
+    return measure(workspace, prepared, paid, labelled, labels, labelled.among(before))
 
 
 def earlier_labels(workspace: Workspace) -> Mapping[str, str]:
@@ -86,14 +88,23 @@ def earlier_labels(workspace: Workspace) -> Mapping[str, str]:
 
 
 def measure(
-    workspace: Workspace, prepared: PreparedPool, selected: LabelledSet, labelled: LabelledSet, labels: Labels
+    workspace: Workspace,
+    prepared: PreparedPool,
+    selected: LabelledSet,
+    labelled: LabelledSet,
+    labels: Labels,
+    before: LabelledSet,
 ) -> Evaluation:
-    """Probe and finetune of labelled rows. Raises OneClass if there is nothing to tell apart."""
+    """Probe and finetune of labelled rows; `before`: those of earlier rounds among the selected ones.
+
+    Raises OneClass if there is nothing to tell apart.
+    """
     heldout = embed_heldout(workspace, prepared.pool, labels)
     spec = workspace.job.spec
     return Evaluation(
         probe=run_probe(workspace, prepared, selected, labelled, heldout) if heldout else None,
         finetune=run_finetune(workspace, selected, heldout) if spec.finetune else None,
+        bought=compare_rounds(workspace, prepared, before, selected, heldout) if heldout and len(before.rows) else None,
     )
 
 
@@ -137,6 +148,17 @@ def run_probe(
             random={seed: np.searchsorted(needed.rows, rows) for seed, rows in drawn.items()},
         )
     return _figures(comparison, count, len(heldout.rows), tuple(seeds))
+
+
+def compare_rounds(
+    workspace: Workspace, prepared: PreparedPool, before: LabelledSet, now: LabelledSet, heldout: LabelledSet
+) -> Bought:
+    """What the labels of this round changed for the held-out rows."""
+    from afray.evaluation.by_round import judge_heldout
+    from afray.reporting.round_summary import describe_gain
+
+    test = _rows(PreparedPool(workspace, heldout.pool, like=prepared), heldout)
+    return describe_gain(judge_heldout(_rows(prepared, before), _rows(prepared, now), test))
 
 
 def run_finetune(workspace: Workspace, selected: LabelledSet, heldout: LabelledSet | None) -> Finetune:

@@ -45,9 +45,9 @@ def run_selection(workspace: Workspace, labels: Labels) -> Report:
     """The job up to its selection, with a report of that; labels are only held against the pool."""
 
     def work() -> ReportFiles:
-        from afray.driver.pipeline import measure_nothing, run_stages
+        from afray.driver.pipeline import run_stages
 
-        return run_stages(workspace, labels, measure=measure_nothing)
+        return run_stages(workspace, labels, measure=None)
 
     return finish(workspace, name_report(None, NO_LABELS), work)
 

@@ -19,6 +19,7 @@ from afray.driver.labelling import Labels
 from afray.driver.metering import meter_funnel
 from afray.driver.outputs import QUARANTINE, Outcome, name_selection, publish_quarantine
 from afray.driver.reporting import draw_report
+from afray.driver.rounds.classes import find_thin, name_known
 from afray.driver.rounds.going_on import GoingOn, go_on
 from afray.driver.selecting import select
 from afray.driver.workspace import Workspace
@@ -28,28 +29,25 @@ from afray.reporting.report import Evaluation
 Measure = Callable[[Workspace, PreparedPool, Outcome, Labels], Evaluation]
 
 
-def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure = evaluate) -> dict[str, bytes]:
+def run_stages(workspace: Workspace, labels: Labels, *, measure: Measure | None = evaluate) -> dict[str, bytes]:
     """Everything of a job that earlier runs left to do; returns the files of its report, by name.
 
-    `measure` says what the labels are worth.
+    `measure` says what the labels are worth; without it the report knows none but those that the rows were chosen by.
 
     Raises any AfrayError; whatever was committed before stays usable.
     """
     certificate = find_certificate(workspace.output)
     # A finished selection keeps all that it was made of: the round before may be gone by then.
     before = go_on(workspace) if certificate is None else None
+    for finding in find_thin(before.known.labels, name_known(labels)) if before else ():
+        workspace.stages.display.note(str(finding))
     pool = embed(workspace, certificate, labels, selection=workspace.job.spec.selection, before=before)
     prepared = PreparedPool(workspace, pool)
     outcome = name_selection(pool, select(workspace, prepared, before.known if before else None))
     meter_funnel(workspace.meter, kept=outcome.selection.kept, selected=len(outcome.selection.rows))
     certificate = certificate or certify(workspace, prepared.pool, outcome)
-    evaluation = measure(workspace, prepared, outcome, labels)
-    return draw_report(workspace, prepared, outcome, certificate, evaluation)
-
-
-def measure_nothing(_: Workspace, __: PreparedPool, ___: Outcome, ____: Labels) -> Evaluation:
-    """For a run that ends with the selection, whatever labels there are."""
-    return Evaluation()
+    evaluation = measure(workspace, prepared, outcome, labels) if measure else Evaluation()
+    return draw_report(workspace, prepared, outcome, certificate, evaluation, labels.selected if measure else None)
 
 
 def embed(

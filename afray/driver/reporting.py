@@ -15,8 +15,10 @@ from afray.driver.certifying import code_facts, count_funnel
 from afray.driver.features import PreparedPool
 from afray.driver.outputs import Outcome
 from afray.driver.publishing import HTML
+from afray.driver.rounds.telling import tell_round
 from afray.driver.workspace import Workspace
 from afray.embedding.decode import decode_image
+from afray.pool.answers import Answers
 from afray.pool.readers import open_rows
 from afray.pool.rows import RowUnreadable
 from afray.reporting import gallery, page, pool_map, thumbnails
@@ -37,10 +39,11 @@ def draw_report(
     outcome: Outcome,
     certificate: Certificate,
     evaluation: Evaluation,
+    newest: Answers | None = None,
 ) -> dict[str, bytes]:
-    """The report's files by name."""
+    """The report's files by name. `newest`: what people said about the selected rows, where the report shall know."""
     with workspace.stages.stage("report", unit="files") as (bar, _):
-        report = build_report(collect(workspace, prepared, outcome, certificate, evaluation))
+        report = build_report(collect(workspace, prepared, outcome, certificate, evaluation, newest))
         html = page.render(report, draw_thumbnails(prepared, outcome, report))
         files = {reports.NAME: reports.write(report), HTML: html}
         bar.update(len(files), len(files))
@@ -48,11 +51,17 @@ def draw_report(
 
 
 def collect(
-    workspace: Workspace, prepared: PreparedPool, outcome: Outcome, certificate: Certificate, evaluation: Evaluation
+    workspace: Workspace,
+    prepared: PreparedPool,
+    outcome: Outcome,
+    certificate: Certificate,
+    evaluation: Evaluation,
+    newest: Answers | None,
 ) -> ReportData:
     """All that the report needs."""
     spec = workspace.job.spec
     rows = pool_map.sample_rows(prepared.pool.rows.unique, outcome.selection)
+    sample = MapSample(rows=rows, vectors=prepared.shards.take(rows))
     return ReportData(
         job=Job(
             name=workspace.job.metadata.name,
@@ -67,13 +76,14 @@ def collect(
         selection=outcome.selection,
         names=outcome.names,
         tables=outcome.tables,
-        map_sample=MapSample(rows=rows, vectors=prepared.shards.take(rows)),
+        map_sample=sample,
         evaluation=evaluation,
         environment=describe_environment(certificate),
         stages=tuple(
             Stage(name=time.name, seconds=time.seconds, rows=time.rows, resumed=time.resumed)
             for time in workspace.stages.times[:-1]  # the report itself is not over yet
         ),
+        round=tell_round(workspace, prepared, outcome, newest, sample),
     )
 
 

@@ -52,10 +52,14 @@ class Protocol:
     normalize: Normalize = "standardize"
     options: SelectionOptions = field(default_factory=SelectionOptions)
     """Settings of the methods; its seed and core size are replaced cell by cell."""
+    wrong_labels: float = 0.0
+    """Share of the first round's labels that later rounds see wrong; what is judged has the right ones."""
 
     def facts(self, pool: LabelledPool, test: LabelledRows) -> Facts:
         """All that a figure depends on besides method, budget and seed, as JSON."""
-        return {
+        # Left out where there are none, as in results of before they could be asked for.
+        wrong: Facts = {"wrong_labels": self.wrong_labels} if self.wrong_labels else {}
+        return wrong | {
             "version": PROTOCOL_VERSION,
             "pool": _digest(pool.rows, pool.pool_ids),
             "test": _digest(test),
@@ -116,7 +120,10 @@ def run(
         shards = LocalShards(arena.pool.vectors, shards=threads, threads=threads)
         for contender, budgets in missing.items():
             report(f"{contender.name}, seed {seed}")
-            for choice in select_budgets(contender, shards, arena.pool.labels, budgets, protocol.options, seed):
+            for choice in select_budgets(
+                contender, shards, arena.pool.labels, budgets, protocol.options, seed,
+                wrong_labels=protocol.wrong_labels,
+            ):  # fmt: skip
                 results.add(judge(arena, contender, choice, seed))
                 report(f"{contender.name}, seed {seed}")
     return [results.cells[key] for key in plan.keys]

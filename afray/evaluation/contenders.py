@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from afray.algorithms import methods
+from afray.algorithms import draws, methods
 from afray.algorithms.calibration import calibrate
 from afray.algorithms.draws import NO_ROWS
 from afray.algorithms.methods import Method, SelectionOptions
@@ -92,11 +92,19 @@ def _parse_share(name: str, text: str) -> float:
 
 
 def select_budgets(
-    contender: Contender, shards: Shards, labels: Labels, budgets: list[int], base: SelectionOptions, seed: int
+    contender: Contender,
+    shards: Shards,
+    labels: Labels,
+    budgets: list[int],
+    base: SelectionOptions,
+    seed: int,
+    *,
+    wrong_labels: float = 0.0,
 ) -> Iterator[Choice]:
     """A choice for each budget, ascending; what is shared between budgets is computed once.
 
-    `labels` (N,) of all rows: only rounds after the first see any, and those of rows that were chosen before.
+    `labels` (N,) of all rows: only rounds after the first see any, and those of rows that were chosen before. Of the
+    first round they see the share `wrong_labels` wrong.
     """
     if contender.method in PREFIXES and budgets:
         largest = _select(contender, shards, max(budgets), base, seed)
@@ -104,16 +112,32 @@ def select_budgets(
         return
     for budget in sorted(budgets):
         if contender.rounds > 1:
-            yield _select_in_rounds(contender, shards, labels, budget, base, seed)
+            yield _select_in_rounds(contender, shards, labels, budget, base, seed, wrong_labels)
         else:
             yield _select(contender, shards, budget, base, seed)
 
 
+def mislabel(labels: Labels, rows: I64, share: float, seed: int) -> Labels:
+    """The labels (N,), where a share of `rows` has another class, each of the others equally likely."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    drawn = rows[draws.draw(len(rows), round(share * len(rows)), seed, "bench/wrong labels")]
+    others = draws.keys(drawn, draws.salt(seed, "bench/wrong classes")) % np.uint64(max(len(classes) - 1, 1))
+    codes[drawn] = (codes[drawn] + 1 + others.astype(np.int64)) % len(classes)
+    found: Labels = classes[codes]
+    return found
+
+
 def _select_in_rounds(
-    contender: Contender, shards: Shards, labels: Labels, budget: int, base: SelectionOptions, seed: int
+    contender: Contender,
+    shards: Shards,
+    labels: Labels,
+    budget: int,
+    base: SelectionOptions,
+    seed: int,
+    wrong_labels: float,
 ) -> Choice:
     began = time.perf_counter()
-    rows = NO_ROWS
+    rows, seen = NO_ROWS, labels
     ends = [budget * number // contender.rounds for number in range(1, contender.rounds + 1)]
     for end in ends:
         count = end - len(rows)
@@ -121,11 +145,14 @@ def _select_in_rounds(
             options, method = contender.options(base, budget, seed), FIRST_METHOD
         else:
             labelled = np.sort(rows)
-            _, classes = np.unique(labels[labelled], return_inverse=True)
+            _, classes = np.unique(seen[labelled], return_inverse=True)
             model = calibrate(shards.take(labelled), classes.astype(np.int64))
             options, method = replace(base, seed=seed, labelled=labelled, model=model), contender.method
+        is_first = len(rows) == 0
         if count:
             rows = np.concatenate([rows, methods.select(method, shards, count, options).rows])
+        if is_first:
+            seen = mislabel(labels, rows, wrong_labels, seed)
     return Choice(rows=rows, seconds=time.perf_counter() - began)
 
 

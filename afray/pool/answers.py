@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +29,8 @@ class Answer:
     status: Status
     label: str = ""
     """Only if labelled."""
+    said: str = ""
+    """Where people gave more than one label: each label with how many gave it."""
 
     def __str__(self) -> str:
         return f"label {self.label!r}" if self.status is Status.labelled else f"status {self.status}"
@@ -39,10 +41,12 @@ class Vote:
     """What one person said about one row."""
 
     label: str | None
-    """None: skipped."""
+    """None: skipped, or unsure."""
     annotator: str | None
     """None if nobody knows any more; such votes count as those of different people."""
     given: datetime
+    is_unsure: bool = False
+    """Looked at, and in doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ class Answers:
     unsure: frozenset[str] = frozenset()
     listed: int
     """Rows or tasks in the file, with those that nobody has answered."""
+    disputed: Mapping[str, str] = field(default_factory=dict)
+    """Rows that people gave more than one label, whatever came of it: each label with how many gave it."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -68,6 +74,7 @@ def gather(answers: Mapping[str, Answer], *, listed: int) -> Answers:
         skipped=frozenset(row_id for row_id, answer in answers.items() if answer.status is Status.skipped),
         unsure=frozenset(row_id for row_id, answer in answers.items() if answer.status is Status.unsure),
         listed=listed,
+        disputed={row_id: answer.said for row_id, answer in answers.items() if answer.said},
     )
 
 
@@ -75,16 +82,18 @@ def settle(votes: Sequence[Vote]) -> Answer:
     """One answer out of the votes on a row, at least one.
 
     Each person's newest vote counts (given at the same time: the later one in the sequence). The label that most people
-    gave wins; two labels ahead with as many votes each leave the row unsure. Skips only count if there is nothing else.
+    gave wins; two labels ahead with as many votes each leave the row unsure. Doubts and then skips only count if nobody
+    gave a label.
     """
-    newest = {_voter(vote, position): vote for position, vote in sorted(enumerate(votes), key=_age)}
-    ballot = Counter(vote.label for vote in newest.values() if vote.label is not None)
+    newest = {_voter(vote, position): vote for position, vote in sorted(enumerate(votes), key=_age)}.values()
+    ballot = Counter(vote.label for vote in newest if vote.label is not None)
     if not ballot:
-        return Answer(Status.skipped)
-    (label, most), *others = ballot.most_common(2)
+        return Answer(Status.unsure if any(vote.is_unsure for vote in newest) else Status.skipped)
+    (label, most), *others = ballot.most_common()
+    said = ", ".join(f"{count} {one!r}" for one, count in sorted(ballot.items())) if others else ""
     if others and others[0][1] == most:
-        return Answer(Status.unsure)
-    return Answer(Status.labelled, label)
+        return Answer(Status.unsure, said=said)
+    return Answer(Status.labelled, label, said)
 
 
 def _voter(vote: Vote, position: int) -> str | int:

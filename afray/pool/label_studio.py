@@ -7,7 +7,7 @@ mean nothing. Predictions and drafts are nobody's answer, and are not read.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from afray.errors import PoolError
 from afray.pool.answers import Answers, Vote, gather, settle
+from afray.pool.findings import Complain, Finding
 
 _EXPORT_AGAIN = "Export the whole project again, in the format JSON"
 _CARRY_THE_ID = (
@@ -87,69 +88,91 @@ class _Task(_Exported):
     annotations: tuple[_Annotation, ...]
 
 
+_TASK = TypeAdapter(_Task)
 _TASKS = TypeAdapter(Annotated[list[_Task], FailFast()])
 
 
-def read(place: str, content: bytes) -> Answers:
+def read(place: str, content: bytes, complain: Complain) -> Answers:
     """The answer to every task that somebody has finished or skipped; tasks of one row count together.
 
-    Raises PoolError, naming the task, for what is no such export, and for an annotation that is not one choice.
+    Complains, naming the task, of what is no task with an id, and of an annotation that is not one choice. Raises
+    PoolError for what is no list of tasks.
     """
     votes: dict[str, list[Vote]] = {}
-    tasks = _parse(place, content)
-    for number, task in enumerate(tasks, start=1):
-        where = f"{place}, {_name(number, task.id)}"
-        cast = [_vote(f"{where}, annotation {at}", given) for at, given in enumerate(task.annotations, start=1)]
-        votes.setdefault(task.data.afray_id, []).extend(cast)
-    return gather({row_id: settle(cast) for row_id, cast in votes.items() if cast}, listed=len(tasks))
+    listed = 0
+    for where, task in _parse(place, content, complain):
+        listed += 1
+        cast = votes.setdefault(task.data.afray_id, [])
+        for number, annotation in enumerate(task.annotations, start=1):
+            vote = _vote(f"{where}, annotation {number}", task.data.afray_id, annotation)
+            if isinstance(vote, Finding):
+                complain(vote)
+            else:
+                cast.append(vote)
+    return gather({row_id: settle(cast) for row_id, cast in votes.items() if cast}, listed=listed)
 
 
-def _vote(where: str, annotation: _Annotation) -> Vote:
-    label = None if annotation.was_cancelled else _choice(where, annotation.result)
+def _vote(where: str, row_id: str, annotation: _Annotation) -> Vote | Finding:
+    label = None if annotation.was_cancelled else _choice(where, row_id, annotation.result)
+    if isinstance(label, Finding):
+        return label
     return Vote(label=label, annotator=annotation.completed_by, given=annotation.created_at)
 
 
-def _choice(where: str, results: Sequence[_Result]) -> str:
+def _choice(where: str, row_id: str, results: Sequence[_Result]) -> str | Finding:
     chosen = [result.value.choices for result in results if result.value and result.value.choices is not None]
-    if len(chosen) > 1:
-        raise PoolError(
-            f"{where}: {len(chosen)} results with choices, {_show(chosen)}, and a row has one label. "
-            "Leave one <Choices> control in the labelling interface, correct the task, and export again"
-        )
     choices = chosen[0] if chosen else ()
-    if len(choices) > 1:
-        raise PoolError(
-            f"{where}: {len(choices)} choices in one result, {_show(choices)}, and a row has one label. "
-            'Set choice="single" in the labelling interface, correct the task, and export again'
-        )
-    if not "".join(choices).strip():
-        raise PoolError(
-            f"{where}: no choice in its {len(results)} results. "
-            "Choose a label with a <Choices> control, or skip the task, and export again"
-        )
-    return choices[0]
+    if len(chosen) > 1:
+        problem = f"{len(chosen)} results with choices, {_show(chosen)}, and a row has one label"
+        remedy = "Leave one <Choices> control in the labelling interface, correct the task, and export again"
+    elif len(choices) > 1:
+        problem = f"{len(choices)} choices in one result, {_show(choices)}, and a row has one label"
+        remedy = 'Set choice="single" in the labelling interface, correct the task, and export again'
+    elif not "".join(choices).strip():
+        problem = f"no choice in its {len(results)} results"
+        remedy = "Choose a label with a <Choices> control, or skip the task, and export again"
+    else:
+        return choices[0]
+    return Finding(where=where, rows={row_id: ""}, problem=problem, remedy=remedy)
 
 
-def _parse(place: str, content: bytes) -> list[_Task]:
+def _parse(place: str, content: bytes, complain: Complain) -> Iterator[tuple[str, _Task]]:
+    """Each task that is one, and its name."""
     exported = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return _TASKS.validate_json(exported)
+        tasks = _TASKS.validate_json(exported)
     except ValidationError as invalid:
-        raise _unusable(place, exported, invalid.errors(include_url=False)[0]) from invalid
+        yield from _parse_one_by_one(place, exported, invalid.errors(include_url=False)[0], complain)
+        return
+    for number, task in enumerate(tasks, start=1):
+        yield _name(number, task.id), task
 
 
-def _unusable(place: str, exported: bytes, error: ErrorDetails) -> PoolError:
-    """The error about the first thing that is no task as Label Studio exports them."""
-    number, *path = error["loc"] or (None,)
-    problem = error["msg"][0].lower() + error["msg"][1:]
-    if not isinstance(number, int):
-        return PoolError(f"{place}: not a list of tasks in JSON ({problem}). {_EXPORT_AGAIN}")
-    task = from_json(exported)[number]
-    where = _name(number + 1, task.get("id") if isinstance(task, dict) else None)
-    field = ".".join(map(str, path)) or "the task"
+def _parse_one_by_one(
+    place: str, exported: bytes, first: ErrorDetails, complain: Complain
+) -> Iterator[tuple[str, _Task]]:
+    if not first["loc"]:
+        raise PoolError(f"{place}: not a list of tasks in JSON ({_uncapitalize(first['msg'])}). {_EXPORT_AGAIN}")
+    for number, exported_task in enumerate(from_json(exported), start=1):
+        try:
+            task = _TASK.validate_python(exported_task)
+        except ValidationError as invalid:
+            task_id = exported_task.get("id") if isinstance(exported_task, dict) else None
+            complain(_unusable(_name(number, task_id), invalid.errors(include_url=False)[0]))
+        else:
+            yield _name(number, task.id), task
+
+
+def _unusable(where: str, error: ErrorDetails) -> Finding:
+    """The first thing for which this is no task as Label Studio exports them."""
+    field = ".".join(map(str, error["loc"])) or "the task"
     found = "" if error["type"] == "missing" else f" (value: {_show(error['input'])})"
-    remedy = _CARRY_THE_ID if path[:1] == ["data"] else _EXPORT_AGAIN
-    return PoolError(f"{place}, {where}: {field}: {problem}{found}. {remedy}")
+    remedy = _CARRY_THE_ID if error["loc"][:1] == ("data",) else _EXPORT_AGAIN
+    return Finding(where=where, problem=f"{field}: {_uncapitalize(error['msg'])}{found}", remedy=remedy)
+
+
+def _uncapitalize(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _name(number: int, task_id: object) -> str:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from afray.errors import IntegrityError, PoolError
+from afray.errors import IntegrityError
 from afray.pool import label_studio, label_tables
 from afray.pool.answers import Answers
+from afray.pool.findings import Complain, Finding, name_some, refusing, require_none
 from afray.storage.store import locate
 
 log = logging.getLogger(__name__)
-
-_NAMED = 5
 
 
 class LabelFile(Protocol):
@@ -41,8 +40,9 @@ def read_labels(file: LabelFile, environment: Mapping[str, str] | None = None) -
     label empty, or gives one id two labels; StorageError if it is not there.
     """
     place, content = fetch(file, environment)
-    answers = label_tables.read(file.format, place, content, with_status=False)
-    _require_a_label(place, answers)
+    complain = refusing(place)
+    answers = label_tables.read(file.format, place, content, are_answers=False, complain=complain)
+    _require_a_label(answers, complain)
     return dict(answers.labels)
 
 
@@ -52,28 +52,35 @@ def read_answers(
     """Return what people answered about rows that they were asked to label.
 
     A csv or parquet file may have a column `status`: labelled (also if empty), skipped or unsure. The label of a row
-    that is skipped or unsure does not count, and may be empty. For label-studio see there.
+    that is skipped or unsure does not count, and may be empty. With a column `annotator` several people may have
+    answered a row. For label-studio see there.
     Raises as read_labels does, also for another status; IntegrityError if the file's sha256 is another.
     """
     place, content = fetch(file, environment)
     return parse_answers(file, place, content, sha256=sha256)
 
 
-def parse_answers(file: LabelFile, place: str, content: bytes, *, sha256: str | None = None) -> Answers:
-    """The same for a file that was fetched: its address and its bytes."""
+def parse_answers(
+    file: LabelFile, place: str, content: bytes, *, sha256: str | None = None, complain: Complain | None = None
+) -> Answers:
+    """The same for a file that was fetched: its address and its bytes.
+
+    `complain` hears of every fault that reading can go on after; without it the first one is raised as PoolError.
+    """
+    complain = complain or refusing(place)
     if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
         raise IntegrityError(
             f"{place}: its sha256 is {found}, and the spec says {sha256}. Restore the file, or correct labels.sha256"
         )
     if file.format == "label-studio":
-        answers = label_studio.read(place, content)
+        answers = label_studio.read(place, content, complain)
     else:
-        answers = label_tables.read(file.format, place, content, with_status=True)
-    _require_a_label(place, answers)
+        answers = label_tables.read(file.format, place, content, are_answers=True, complain=complain)
+    _require_a_label(answers, complain)
     counts = answers.listed, len(answers.labels), len(answers.skipped), len(answers.unsure)
     log.info("%s: listed=%d labelled=%d skipped=%d unsure=%d", place, *counts)
     if answers.unsure:
-        log.info("%s: no label for %s, people are unsure", place, _name_some(sorted(answers.unsure)))
+        log.info("%s: no label for %s, people are unsure", place, name_some(sorted(answers.unsure)))
     return answers
 
 
@@ -85,25 +92,29 @@ def check_known(
     problem: str = "are unknown",
     remedy: str = "correct the column id of the label file",
 ) -> None:
-    """Raise PoolError if labels are of ids that are not among the known ones (any number, in any order).
+    """Raise PoolError if labels are of ids that are not among the known ones.
 
-    `field` is where the spec names the label file; `problem` and `remedy` say what not being known means there.
+    `field` is where the spec names the label file; for the others see `find_unknown`.
     """
-    unknown = dict.fromkeys(labels)
+    require_none(field, find_unknown(labels, known_ids, problem=problem, remedy=remedy))
+
+
+def find_unknown(labels: Collection[str], known_ids: Iterable[str], *, problem: str, remedy: str) -> Iterator[Finding]:
+    """At most one fault: labels of ids that are not among the known ones (any number, in any order).
+
+    `problem` and `remedy` say what not being known means.
+    """
+    unknown = dict.fromkeys(labels, "")
     example = None
     for known in known_ids:
         example = example or known
         unknown.pop(known, None)
     if unknown:
-        raise PoolError(
-            f"{field}: {len(unknown)} of {len(labels)} ids {problem}: {_name_some(list(unknown))}. "
-            f"An id here looks like {example!r}; {remedy}"
+        yield Finding(
+            problem=f"{len(unknown)} of {len(labels)} ids {problem}: {name_some(list(unknown))}",
+            remedy=f"An id here looks like {example!r}; {remedy}",
+            rows=unknown,
         )
-
-
-def _name_some(row_ids: Sequence[str]) -> str:
-    more = f" and {len(row_ids) - _NAMED} more" if len(row_ids) > _NAMED else ""
-    return ", ".join(map(repr, row_ids[:_NAMED])) + more
 
 
 def fetch(file: LabelFile, environment: Mapping[str, str] | None = None) -> tuple[str, bytes]:
@@ -112,8 +123,8 @@ def fetch(file: LabelFile, environment: Mapping[str, str] | None = None) -> tupl
     return store.address(key), store.read(key)
 
 
-def _require_a_label(place: str, answers: Answers) -> None:
+def _require_a_label(answers: Answers, complain: Complain) -> None:
     if not answers.labels:
         without = len(answers.skipped) + len(answers.unsure)
         also = f" ({without} rows are skipped or unsure)" if without else ""
-        raise PoolError(f"{place}: no labels in it{also}. Add the label of each row that was labelled")
+        complain(Finding(problem=f"no labels in it{also}", remedy="Add the label of each row that was labelled"))

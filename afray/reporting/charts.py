@@ -21,7 +21,7 @@ _MARKERS = {
     "boundary": {"size": 11, "symbol": "diamond", "line": {"width": 1}},
 }
 _CLEAR = "rgba(0,0,0,0)"
-_BASE = {
+BASE: dict[str, object] = {
     "template": "none",
     "paper_bgcolor": _CLEAR,
     "plot_bgcolor": _CLEAR,
@@ -34,23 +34,28 @@ _BASE = {
 
 def draw_map(pool_map: PoolMap) -> str:
     """The map: one dot per drawn row, equal scales on both axes."""
+    figure = go.Figure([points(group) for group in pool_map.groups if group.x])
+    figure.update_layout(**map_layout(pool_map))
+    return str(figure.to_json())
+
+
+def map_layout(pool_map: PoolMap) -> dict[str, object]:
+    """The axes of a map."""
     # Units of a projection mean nothing: no ticks and no grid.
     axis = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "showline": True}
-    figure = go.Figure([_points(group) for group in pool_map.groups if group.x])
-    figure.update_layout(
-        **_BASE,
-        margin={"l": 28, "r": 8, "t": 36, "b": 28},
-        xaxis={**axis, "title": _axis_title("First", pool_map.explained[0])},
-        yaxis={
+    return {
+        **BASE,
+        "margin": {"l": 28, "r": 8, "t": 36, "b": 28},
+        "xaxis": {**axis, "title": _axis_title("First", pool_map.explained[0])},
+        "yaxis": {
             **axis,
             "title": _axis_title("Second", pool_map.explained[1]),
             "scaleanchor": "x",
             "constrain": "domain",
         },
-        hovermode="closest",
-        dragmode="zoom",
-    )
-    return str(figure.to_json())
+        "hovermode": "closest",
+        "dragmode": "zoom",
+    }
 
 
 def draw_scores(scores: ScoreHistogram) -> str:
@@ -59,7 +64,7 @@ def draw_scores(scores: ScoreHistogram) -> str:
     if sum(scores.kept):
         figure.add_scatter(
             x=_centres(len(scores.kept)),
-            y=_shares(scores.kept),
+            y=shares(scores.kept),
             name=f"all kept rows ({sum(scores.kept):,})",
             meta="pool",
             mode="lines",
@@ -69,27 +74,28 @@ def draw_scores(scores: ScoreHistogram) -> str:
         )
     figure.add_bar(
         x=_centres(len(scores.picked)),
-        y=_shares(scores.picked),
+        y=shares(scores.picked),
         name=f"boundary picks ({sum(scores.picked):,})",
         meta="boundary",
         marker={"opacity": 0.8},
         hovertemplate="score %{x:.3f}: %{y:.1%} of picks<extra></extra>",
     )
     figure.update_layout(
-        **_BASE,
+        **BASE,
         margin={"l": 52, "r": 8, "t": 36, "b": 44},
         xaxis={
-            "title": _title("Boundary score (lower = nearer to a boundary)"),
+            "title": title("Boundary score (lower = nearer to a boundary)"),
             "zeroline": False,
             "range": _occupied(scores),
         },
-        yaxis={"title": _title("Share of rows"), "tickformat": ".0%", "rangemode": "tozero", "zeroline": False},
+        yaxis={"title": title("Share of rows"), "tickformat": ".0%", "rangemode": "tozero", "zeroline": False},
         bargap=0.05,
     )
     return str(figure.to_json())
 
 
-def _points(group: MapGroup) -> go.Scattergl:
+def points(group: MapGroup) -> go.Scattergl:
+    """The dots of one class."""
     named = bool(group.ids)
     return go.Scattergl(
         x=group.x,
@@ -110,10 +116,11 @@ def _hover_text(row_id: str) -> str:
 
 
 def _axis_title(place: str, share: float) -> dict[str, object]:
-    return _title(f"{place} principal direction ({share:.0%} of variance)")
+    return title(f"{place} principal direction ({share:.0%} of variance)")
 
 
-def _title(text: str) -> dict[str, object]:
+def title(text: str) -> dict[str, object]:
+    """The title of an axis."""
     return {"text": text, "standoff": 6, "font": {"size": _FONT_SIZE}}
 
 
@@ -128,6 +135,7 @@ def _occupied(scores: ScoreHistogram) -> tuple[float, float]:
     return -1 + 2 * max(min(filled) - 2, 0) / bins, -1 + 2 * min(max(filled) + 3, bins) / bins
 
 
-def _shares(counts: tuple[int, ...]) -> list[float]:
+def shares(counts: tuple[int, ...]) -> list[float]:
+    """Counts as shares of their sum, which is not zero."""
     total = sum(counts)
     return [count / total for count in counts]

@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from afray.reporting import charts, wording
-from afray.reporting.report import Report
+from afray.reporting import charts, round_charts, wording
+from afray.reporting.report import PoolMap, Report
+from afray.reporting.round_facts import RoundReport
 from afray.reporting.thumbnails import Thumbnail
 
 NAME = "report.html"
@@ -51,7 +52,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    for name in ("count", "percent", "points", "difference", "duration", "rate"):
+    for name in ("count", "percent", "points", "difference", "duration", "rate", "interval", "change"):
         environment.filters[name] = getattr(wording, name)
     return environment
 
@@ -62,6 +63,17 @@ def _figures(report: Report) -> dict[str, Markup]:
         figures["map"] = _embeddable(charts.draw_map(report.map))
     if report.scores:
         figures["scores"] = _embeddable(charts.draw_scores(report.scores))
+    return figures | (_round_figures(report.round, report.map) if report.round else {})
+
+
+def _round_figures(told: RoundReport, pool_map: PoolMap | None) -> dict[str, Markup]:
+    figures = {}
+    if told.uncertainty:
+        figures["uncertainty"] = _embeddable(round_charts.draw_uncertainty(told.uncertainty))
+    if told.uncertainty and pool_map:
+        figures["round_map"] = _embeddable(round_charts.draw_map(pool_map, told.uncertainty.levels))
+    if told.reliability:
+        figures["reliability"] = _embeddable(round_charts.draw_reliability(told.reliability))
     return figures
 
 

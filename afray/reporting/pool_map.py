@@ -53,6 +53,12 @@ def draw_map(rows: I64, vectors: F32, total: int, selection: Selection, names: R
     return PoolMap(drawn=len(rows), rows=total, explained=shares, groups=groups)
 
 
+def pool_rows(rows: I64, selection: Selection) -> I64:
+    """Those of `rows` that the map draws as rows of the pool, in its order."""
+    members: I64 = rows[next(members for kind, members in _classes(rows, selection) if kind == "pool")]
+    return members
+
+
 def principal_plane(vectors: F32) -> tuple[F64, F64]:
     """Coordinates (n, 2) of the rows of (n, D) along their two directions of largest variance, and each one's share.
 

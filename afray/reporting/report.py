@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from afray.reporting import facts
 from afray.reporting.facts import Count, Digest, Facts, Funnel
+from afray.reporting.round_facts import Bought, RoundReport
 
 NAME = "report.json"
 
@@ -176,6 +177,8 @@ class Evaluation(Facts):
 
     probe: LinearProbe | None = None
     finetune: Finetune | None = None
+    bought: Bought | None = None
+    """Of a round: what its labels changed for the probe of the held-out rows. Left out of the file elsewhere."""
 
 
 class Stage(Facts):
@@ -220,11 +223,18 @@ class Report(Facts):
     evaluation: Evaluation
     environment: Environment
     stages: tuple[Stage, ...]
+    round: RoundReport | None = None
+    """Left out of the file in a first round."""
 
 
 def write(report: Report) -> bytes:
     """report.json: one line per part, UTF-8, LF; the same report gives the same bytes."""
-    parts = (f"{json.dumps(key)}: {_compact(value)}" for key, value in facts.dump(report).items())
+    document = facts.dump(report)
+    if report.round is None:
+        del document["round"]
+    if report.evaluation.bought is None:
+        del document["evaluation"]["bought"]  # type: ignore[union-attr, arg-type]
+    parts = (f"{json.dumps(key)}: {_compact(value)}" for key, value in document.items())
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 

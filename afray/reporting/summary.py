@@ -26,6 +26,7 @@ from afray.reporting.report import (
     ScoreHistogram,
     Stage,
 )
+from afray.reporting.round_facts import RoundReport
 from afray.reporting.tables import RowNames
 
 COPY_GROUPS_SHOWN = 10
@@ -63,6 +64,8 @@ class ReportData:
     evaluation: Evaluation
     environment: Environment
     stages: tuple[Stage, ...]
+    round: RoundReport | None = None
+    """None in a first round."""
 
 
 def build_report(data: ReportData) -> Report:
@@ -89,6 +92,7 @@ def build_report(data: ReportData) -> Report:
         evaluation=data.evaluation,
         environment=data.environment,
         stages=data.stages,
+        round=data.round,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from afray.reporting.report import LinearProbe, Report, Stage
+from afray.reporting.round_facts import Estimate
 
 _MINUTE = 60
 _HOUR = 3600
@@ -33,6 +34,16 @@ def difference(selected: float, random_mean: float) -> str:
     return f"{points(abs(gain))} {'above' if gain >= 0 else 'below'}"
 
 
+def interval(found: Estimate) -> str:
+    """A share with its interval: 83.1 % [81.0, 85.0]."""
+    return f"{percent(found.value)} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+
+
+def change(found: Estimate) -> str:
+    """A difference of shares with its interval, in points: +1.2 points [-0.3, +2.7]."""
+    return f"{100 * found.value:+.1f}\u00a0points [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
 def duration(seconds: float) -> str:
     """Three figures at most: 0.42 s, 12.3 s, 3 min 5 s, 2 h 10 min."""
     if seconds < _MINUTE:
@@ -53,9 +64,10 @@ def rate(stage: Stage) -> str:
 def verdict(report: Report) -> str:
     """The result in two sentences."""
     counts, funnel = report.counts, report.funnel
+    order = "next" if report.round else "first"
     kinds = f"{count(counts.core)} core and {count(counts.boundary)} boundary rows"
     chosen = (
-        f"{count(funnel.selected)} of {count(funnel.listed)} rows are worth a label first: "
+        f"{count(funnel.selected)} of {count(funnel.listed)} rows are worth a label {order}: "
         f"{kinds if counts.boundary else 'all of them core rows'}."
     )
     return f"{chosen} {_worth(report.evaluation.probe)}" if report.evaluation.probe else chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Json = dict[str, object]
 MORNING = "2026-11-24T09:00:00.513742Z"
@@ -71,3 +71,40 @@ def export_labels(labels: Sequence[tuple[str, str]]) -> bytes:
     return export(
         *(make_task(row_id, make_annotation(label), number=number) for number, (row_id, label) in enumerate(labels, 1))
     )
+
+
+def export_imported(tasks: Sequence[Json], say: Callable[[str], list[Json]]) -> bytes:
+    """What a project exports into which tasks were imported, each with what people said about its row.
+
+    The server numbers tasks and keeps their `data`; tasks that nobody has finished are left out.
+    """
+    exported = [_exported(number, task, say) for number, task in enumerate(tasks, start=4001)]
+    return json.dumps([task for task in exported if task["annotations"]], ensure_ascii=False).encode()
+
+
+def _exported(number: int, task: Json, say: Callable[[str], list[Json]]) -> Json:
+    data = task["data"]
+    assert isinstance(data, dict)
+    annotations = say(data["afray_id"])
+    return {
+        "id": number,
+        "annotations": annotations,
+        "file_upload": "1f0c2b1a-tasks-00001.json",
+        "drafts": [],
+        "predictions": [],
+        "data": data,
+        "meta": {},
+        "created_at": MORNING,
+        "updated_at": NOON,
+        "allow_skip": True,
+        "inner_id": number - 4000,
+        "total_annotations": sum(not one["was_cancelled"] for one in annotations),
+        "cancelled_annotations": sum(bool(one["was_cancelled"]) for one in annotations),
+        "total_predictions": 0,
+        "comment_count": 0,
+        "unresolved_comment_count": 0,
+        "last_comment_updated_at": None,
+        "project": 83,
+        "updated_by": 1,
+        "comment_authors": [],
+    }

@@ -71,6 +71,32 @@ def test_a_round_for_a_cluster_may_be_written_before_there_are_labels(vector_job
     assert "spec.previous.labels is missing, and `afray run` waits for nobody" in ended.stderr
 
 
+def test_a_nearest_neighbour_is_warned_of_rounds_and_a_trained_classifier_is_not(
+    vector_job: FinishedJob, tmp_path: Path
+) -> None:
+    labels = rounds.answer(vector_job.output, tmp_path / "labels.csv")
+    warning = "a nearest neighbour was measured to gain nothing from rounds"
+    for options, is_warned in (
+        (("--judge", "nearest"), True),
+        (("--judge", "trained"), False),
+        ((), False),
+        (("--judge", "nearest", "--method", "kmeans"), False),
+    ):
+        code, _, told = invoke_next(vector_job.output, labels, *options)
+        assert code == 0, told
+        assert (warning in told) == is_warned
+    code, _, told = invoke_next(vector_job.output, labels, "--judge", "magic")
+    assert code == 64
+    assert "--judge: is not among the choices (value: 'magic'). Write trained or nearest" in told
+
+
+def test_classes_that_tell_too_little_are_named(vector_job: FinishedJob, tmp_path: Path) -> None:
+    labels = jobs.write_labels(tmp_path / "labels.csv", dict.fromkeys(rounds.selected(vector_job.output), "weld"))
+    code, _, told = invoke_next(vector_job.output, labels)
+    assert code == 0
+    assert "note: all 60 labels are of one class ('weld'). A round then covers the pool without a model" in told
+
+
 def test_labels_that_do_not_fit_and_files_that_are_none_are_told(vector_job: FinishedJob, tmp_path: Path) -> None:
     few = jobs.write_labels(tmp_path / "few.csv", {rounds.selected(vector_job.output)[0]: "c1"})
     code, written, told = invoke_next(vector_job.output, few)

@@ -20,6 +20,8 @@ from afray.pool.labels import read_labels
 
 pytestmark = pytest.mark.ray
 
+TASKS, FORM = "handover/label-studio/tasks-00001.json", "handover/csv/rows-00001.csv"
+
 
 def read(job: FinishedJob, name: str) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = pq.read_table(job.output / f"{name}.parquet").to_pylist()
@@ -93,11 +95,27 @@ def test_the_selection_digest_is_that_of_the_listed_rows(image_job: FinishedJob)
 
 def test_the_certificate_names_every_table_by_its_digest(image_job: FinishedJob) -> None:
     certificate = json.loads((image_job.output / "certificate.json").read_text())
-    tables = {path.name for path in image_job.output.glob("*.parquet")} | {"selection.csv", "job.json"}
+    tables = {path.name for path in image_job.output.glob("*.parquet")} | {"selection.csv", "job.json", TASKS, FORM}
     assert certificate["outputs"] == {
         name: hashlib.sha256((image_job.output / name).read_bytes()).hexdigest() for name in tables
     }
     assert certificate["counters"] == image_job.report.funnel.model_dump()
+
+
+def test_what_is_handed_over_names_each_selected_row_in_rank_order(image_job: FinishedJob) -> None:
+    rows = read(image_job, "selection")
+    tasks = [task["data"] for task in json.loads((image_job.output / TASKS).read_text())]
+    assert [(task["afray_id"], task["image"], task["afray_rank"]) for task in tasks] == [
+        (row["id"], row["uri"], row["rank"]) for row in rows
+    ]
+    assert {task["afray_job"] for task in tasks} == {f"weld-pilot#{image_job.digest}"}
+    with (image_job.output / FORM).open(newline="", encoding="utf-8") as file:
+        assert [line["id"] for line in csv.DictReader(file)] == [row["id"] for row in rows]
+
+
+def test_a_row_of_a_file_of_vectors_has_no_picture_to_show(vector_job: FinishedJob) -> None:
+    tasks = json.loads((vector_job.output / TASKS).read_text())
+    assert not any("image" in task["data"] for task in tasks)
 
 
 def test_the_report_on_disk_is_the_one_that_was_shown(image_job: FinishedJob) -> None:

@@ -71,6 +71,23 @@ def test_a_certificate_names_the_round_before_and_verify_walks_there(
     assert names[-1] == "selection"
 
 
+def test_the_report_of_a_round_says_where_it_is_uncertain_and_what_labels_were_worth(
+    vector_job: FinishedJob, second: FinishedJob
+) -> None:
+    told = second.report.round
+    assert told is not None
+    assert vector_job.report.round is None
+    assert "round" not in jobs.json_of(vector_job.output / "report.json")
+    assert told.uncertainty is not None
+    assert told.uncertainty.drawn == 600 - 60 - 20
+    assert told.uncertainty.picked_mean > told.uncertainty.open_mean
+    assert told.uncertainty.levels.count(-1) == 60
+    assert sum(one.picks for one in told.predicted) == 20
+    assert sum(one.labels for one in told.predicted) == 60
+    assert [(one.round, one.total) for one in told.accuracy] == [(1, 60)]
+    assert 'id="round"' in (second.output / "report.html").read_text()
+
+
 def test_workers_and_shards_do_not_change_the_rows_of_a_round(
     vector_job: FinishedJob, second: FinishedJob, tmp_path: Path
 ) -> None:
@@ -127,6 +144,7 @@ def test_one_class_falls_back_to_coverage_and_says_so(vector_job: FinishedJob, t
     display = RecordingDisplay()
     jobs.run(rounds.next_round(vector_job.manifest, tmp_path / "out", labels), display=display)
     assert display.was_told("all 60 labels are of one class (weld)")
+    assert sum("labels are of one class" in note for note in display.notes) == 1
     previous = jobs.json_of(tmp_path / "out" / "certificate.json")["previous"]
     assert isinstance(previous, dict)
     assert previous["model"] is None
@@ -224,6 +242,14 @@ def test_what_labels_are_worth_counts_those_of_every_round(
         tmp_path / "out",
         {"spec.evaluation": evaluation, "spec.labels": {"uri": str(labels), "format": "csv"}},
     )
-    probe = jobs.run(made).evaluation.probe
+    report = jobs.run(made)
+    probe, bought, told = report.evaluation.probe, report.evaluation.bought, report.round
     assert probe is not None
     assert probe.labels == 60 + 20
+    assert bought is not None
+    assert bought.rows == 60
+    assert bought.with_them == pytest.approx(probe.selected)
+    assert told is not None
+    assert [(one.round, one.labels, one.total) for one in told.accuracy] == [(1, 60, 60), (2, 20, 80)]
+    assert told.bought is not None
+    assert told.bought.rows == 20

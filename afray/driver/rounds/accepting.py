@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from afray.api.training import AnnotationsSpec
-from afray.driver.labelling import check_coverage
+from afray.driver.labelling import find_open
 from afray.driver.rounds import answers
 from afray.driver.rounds.answers import AllAnswers
 from afray.driver.rounds.earlier import EarlierRound
 from afray.pool.answers import Answers
-from afray.pool.labels import check_known, fetch, parse_answers
+from afray.pool.findings import Finding, require_none
+from afray.pool.labels import fetch, find_unknown, parse_answers
 from afray.reporting.digests import content_digest
 
 FIELD = "spec.previous.labels"
@@ -27,14 +30,18 @@ def accept(earlier: EarlierRound, labels: AnnotationsSpec) -> AllAnswers:
 
 
 def check_asked(found: Answers, earlier: EarlierRound) -> None:
-    """Raises PoolError unless the answers are of rows that the round selected, and of nearly all of them."""
+    """Raises PoolError unless spec.previous.labels names rows of the round only, and answers enough of them."""
+    require_none(FIELD, find_unasked(found, earlier))
+
+
+def find_unasked(found: Answers, earlier: EarlierRound) -> Iterator[Finding]:
+    """Why these are not the answers to the rows that a round selected: they are of other rows, or too few."""
     known = set(earlier.known.ids) & set(found.ids)
     told = f" ({len(known)} were answered in a round before it, and count already)" if known else ""
-    check_known(
+    yield from find_unknown(
         found.ids,
         earlier.selected,
-        field=FIELD,
         problem=f"are of no row that the round before selected{told}",
         remedy="leave out what its selection.csv does not list, or name the certificate of the round that they are of",
     )
-    check_coverage(found, earlier.selected, field=FIELD)
+    yield from find_open(found, earlier.selected)

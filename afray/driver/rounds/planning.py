@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from pydantic import JsonValue
@@ -15,12 +17,22 @@ from afray.api.texts import JOB_NAME
 from afray.api.training import AnnotationsSpec
 from afray.driver.rounds.accepting import accept
 from afray.driver.rounds.answers import AllAnswers
+from afray.driver.rounds.classes import find_poor, read_known
 from afray.driver.rounds.earlier import EarlierRound, open_round
 from afray.reporting import certificate as certificates
 
 FEW_LABELS: Final = 100
 """Measured: with fewer in all, more than two rounds hit fewer classes than one does."""
 Manifest = dict[str, JsonValue]
+
+
+class Judge(StrEnum):
+    """What will make use of the labels."""
+
+    trained = "trained"
+    """A classifier that is trained on them."""
+    nearest = "nearest"
+    """Whatever looks for the nearest labelled row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,7 @@ class Plan:
     """Full location of the answers to the finished round's rows; None for a job on a cluster that waits for them."""
     budget: int
     method: Method
+    judge: Judge
     output: str | None
     """None: beside the finished round's."""
 
@@ -58,7 +71,9 @@ def plan_round(output: str, plan: Plan) -> NextRound:
     manifest = _manifest(earlier, uri, plan, known, number)
     load_object(manifest, "the next round")
     labels = len(known.labels) + (0 if plan.labels else len(earlier.selected)) + plan.budget
-    return NextRound(manifest=manifest, number=number, answered=len(known.ids), advice=tuple(_advise(labels, number)))
+    poor = find_poor(known.labels, read_known(earlier.job)) if plan.labels else ()
+    advice = (*_advise(labels, plan, number), *map(str, poor))
+    return NextRound(manifest=manifest, number=number, answered=len(known.ids), advice=advice)
 
 
 def _manifest(earlier: EarlierRound, uri: str, plan: Plan, known: AllAnswers, number: int) -> Manifest:
@@ -93,11 +108,15 @@ def next_name(name: str, number: int) -> str:
     return f"{re.sub(rf'-{number - 1}$', '', name)}-{number}"
 
 
-def _advise(total: int, number: int) -> list[str]:
-    if number <= 2 or total >= FEW_LABELS:
-        return []
-    told = (
-        f"round {number} makes {total} labels in all: below {FEW_LABELS}, more than two rounds were measured to hit "
-        "fewer classes, for a class that nobody has labelled is not uncertain. Fewer and larger rounds are safer"
-    )
-    return [told]
+def _advise(total: int, plan: Plan, number: int) -> Iterator[str]:
+    if number > 2 and total < FEW_LABELS:
+        yield (
+            f"round {number} makes {total} labels in all: below {FEW_LABELS}, more than two rounds were measured to "
+            "hit fewer classes, for a class that nobody has labelled is not uncertain. Fewer and larger rounds are "
+            "safer"
+        )
+    if plan.judge is Judge.nearest and plan.method == "uherding":
+        yield (
+            "a nearest neighbour was measured to gain nothing from rounds, and to lose up to 2 points from 500 labels "
+            "on: it is a trained classifier that gains. Train one, or choose by --method kmeans"
+        )

@@ -19,7 +19,7 @@ from afray.errors import SpecError
 from afray.evaluation import bench, probe
 from afray.evaluation.bench import LabelledPool, Plan, Protocol
 from afray.evaluation.cells import Cell, Results
-from afray.evaluation.contenders import parse_contender, select_budgets
+from afray.evaluation.contenders import mislabel, parse_contender, select_budgets
 from afray.evaluation.labels import LabelledRows, Labels
 
 TOTAL = 300
@@ -133,6 +133,28 @@ def test_rounds_are_a_number_from_two_on(name: str) -> None:
     with pytest.raises(SpecError, match="in how many rounds, from 2 to 100") as caught:
         parse_contender(name)
     assert caught.value.value == name
+
+
+def test_wrong_labels_are_of_other_classes_and_as_many_as_asked_for_by_the_seed_alone() -> None:
+    labels = blobs(200, classes=4).labels
+    rows = np.arange(10, 150)
+    wrong = mislabel(labels, rows, 0.1, 3)
+    changed = np.flatnonzero(wrong != labels)
+    assert len(changed) == 14
+    assert set(changed.tolist()) <= set(rows.tolist())
+    assert set(wrong.tolist()) == set(labels.tolist())
+    assert mislabel(labels, rows, 0.1, 3).tolist() == wrong.tolist() != mislabel(labels, rows, 0.1, 4).tolist()
+    assert mislabel(labels, rows, 0.0, 3).tolist() == labels.tolist()
+
+
+def test_wrong_labels_move_later_rounds_alone_and_what_is_judged_is_right(tmp_path: Path) -> None:
+    wanted, wrong = plan("kmeans,uherding@2", (60,)), replace(protocol(), wrong_labels=0.5)
+    right, misled = run(tmp_path / "right", wanted), run(tmp_path / "wrong", wanted, rules=wrong)
+    for one, other in zip(without_times(right), without_times(misled), strict=True):
+        assert (one == other) == (one.method == "kmeans")
+        assert other.linear.classes_hit <= 6
+    with pytest.raises(SpecError, match="wrong_labels differ"):
+        run(tmp_path / "right", wanted, rules=wrong)
 
 
 def test_rounds_share_the_budget_and_see_the_labels_of_chosen_rows_alone() -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from helpers.label_studio import (
     NOON,
     Json,
     export,
+    export_imported,
     export_labels,
     make_annotation,
     make_result,
@@ -25,8 +27,10 @@ from helpers.repository import ROOT
 from afray.errors import IntegrityError, PoolError
 from afray.pool import label_studio
 from afray.pool.answers import Answers
+from afray.pool.findings import Finding, refusing
 from afray.pool.labels import read_answers
 
+PLACE = "s3://plant/export.json"
 FIRST_TASK = r"s3://plant/export\.json, task 1 \(id 1\)"
 
 
@@ -37,7 +41,7 @@ class Export:
 
 
 def read(*tasks: object) -> Answers:
-    return label_studio.read("s3://plant/export.json", export(*tasks))
+    return label_studio.read(PLACE, export(*tasks), refusing(PLACE))
 
 
 def outcomes(answers: Answers) -> dict[str, str]:
@@ -255,13 +259,44 @@ def test_a_task_without_any_id_is_named_by_its_number() -> None:
 )
 def test_what_is_no_export_is_refused(content: bytes, problem: str) -> None:
     with pytest.raises(PoolError, match=rf"export\.json: {problem}.* Export the whole project again"):
-        label_studio.read("s3://plant/export.json", content)
+        label_studio.read(PLACE, content, refusing(PLACE))
+
+
+def test_whoever_listens_hears_of_every_faulty_task_and_gets_the_answers_of_the_others() -> None:
+    faults: list[Finding] = []
+    tasks = (
+        make_task("a.png", make_annotation("dent"), number=7),
+        without(TASK, "data", "afray_id"),
+        make_task("b.png", make_annotation("dent", "scratch"), make_annotation("dent", by=2), number=8),
+        make_task("c.png", make_annotation(result=[]), number=10),
+    )
+
+    answers = label_studio.read(PLACE, export(*tasks), faults.append)
+
+    assert answers.labels == {"a.png": "dent", "b.png": "dent"}
+    assert [(fault.where, list(fault.rows)) for fault in faults] == [
+        ("task 2 (id 9)", []),
+        ("task 3 (id 8), annotation 1", ["b.png"]),
+        ("task 4 (id 10), annotation 1", ["c.png"]),
+    ]
+    assert all(fault.remedy for fault in faults)
+
+
+def test_what_people_disagree_about_is_told_whatever_comes_of_it() -> None:
+    answers = read(
+        make_task("a.png", make_annotation("dent"), make_annotation("dent", by=2), make_annotation("burr", by=3)),
+        make_task("b.png", make_annotation("dent"), make_annotation("burr", by=2)),
+        make_task("c.png", make_annotation("dent"), make_annotation(by=2, skipped=True)),
+    )
+
+    assert outcomes(answers) == {"a.png": "dent", "b.png": "unsure", "c.png": "dent"}
+    assert answers.disputed == {"a.png": "1 'burr', 2 'dent'", "b.png": "1 'burr', 1 'dent'"}
 
 
 def test_a_byte_order_mark_does_no_harm() -> None:
     content = b"\xef\xbb\xbf" + export_labels([("a.png", "dent")])
 
-    assert label_studio.read("export.json", content).labels == {"a.png": "dent"}
+    assert label_studio.read(PLACE, content, refusing(PLACE)).labels == {"a.png": "dent"}
 
 
 def test_answers_are_read_and_counted_where_the_spec_names_an_export(
@@ -299,16 +334,19 @@ def test_another_export_than_the_spec_names_is_refused(tmp_path: Path) -> None:
         read_answers(Export(str(tmp_path / "export.json")), sha256="0" * 64)
 
 
-def test_the_recipe_in_the_docs_makes_tasks_whose_export_can_be_read(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "pools.md").read_text(encoding="utf-8")
+def test_the_recipe_in_the_docs_gives_images_of_a_disk_the_address_that_label_studio_serves(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "handover.md").read_text(encoding="utf-8")
     (recipe,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    rows = 'id,uri,kind\n"line-1/ü ""7"".png",s3://plant/welds/x.png,core\nb.png,s3://plant/welds/b.png,boundary\n'
-    (tmp_path / "selection.csv").write_text(rows, encoding="utf-8")
-    subprocess.run([sys.executable, "-c", recipe], cwd=tmp_path, check=True)
+    ids = ["line-1/ü 7.png", "b.png"]
+    tasks = [{"data": {"image": f"/data/welds/{row_id}", "afray_id": row_id}} for row_id in ids]
+    (tmp_path / "tasks-00001.json").write_text(json.dumps(tasks), encoding="utf-8")
+    subprocess.run([sys.executable, "-c", textwrap.dedent(recipe)], cwd=tmp_path, check=True)
 
-    tasks = json.loads((tmp_path / "tasks.json").read_bytes())
-    for task in tasks:
-        task["annotations"] = [make_annotation("scratch")]
+    made = json.loads((tmp_path / "to-import.json").read_bytes())
 
-    assert read(*tasks).labels == {'line-1/ü "7".png': "scratch", "b.png": "scratch"}
-    assert [task["data"]["image"] for task in tasks] == ["s3://plant/welds/x.png", "s3://plant/welds/b.png"]
+    assert [task["data"]["image"] for task in made] == [
+        "/data/local-files/?d=welds/line-1/%C3%BC%207.png",
+        "/data/local-files/?d=welds/b.png",
+    ]
+    exported = export_imported(made, lambda _: [make_annotation("scratch")])
+    assert list(label_studio.read(PLACE, exported, refusing(PLACE)).labels) == ids

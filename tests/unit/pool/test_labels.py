@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ from helpers.s3_server import S3Server
 
 from afray.errors import IntegrityError, PoolError
 from afray.pool.answers import Answers
-from afray.pool.labels import check_known, read_answers, read_labels
+from afray.pool.findings import Finding
+from afray.pool.labels import check_known, parse_answers, read_answers, read_labels
 from afray.storage.store import ObjectMissing, Store
 
 
@@ -144,6 +146,11 @@ def test_the_status_of_labels_known_beforehand_means_nothing(tmp_path: Path) -> 
         (b"id,label,status\na,cat,\na,,skipped\n", "line 3: id 'a' has status skipped, and label 'cat' further up"),
         (b"id,label,status\na,,unsure\na,,skipped\n", "line 3: id 'a' has status skipped, and status unsure further"),
         (b"id,label,status,status\na,cat,,\n", "column status is there twice"),
+        (b"id,label,annotator,annotator\na,cat,,\n", "column annotator is there twice"),
+        (
+            b"id,label,annotator,labelled_at\na,cat,ann,noon\n",
+            "line 2: labelled_at of 'a' is 'noon'. Write a time such as 2026-11-24T09:00:00Z",
+        ),
         (b"id,status\na,skipped\n", "column label is missing"),
         (b"id,label,status\na,,skipped\nb,,unsure\n", r"no labels in it \(2 rows are skipped or unsure\)"),
         (b"id,label\n", "no labels in it. Add"),
@@ -154,6 +161,58 @@ def test_answers_that_cannot_be_trusted_are_refused_where_they_are_wrong(
 ) -> None:
     with pytest.raises(PoolError, match=rf"labels\.csv.*{complaint}"):
         answers(tmp_path, content)
+
+
+SEVERAL = (
+    "id,label,status,annotator,labelled_at\n"
+    "a,dog,,ann,2026-11-24T12:00:00Z\na,cat,,ann,2026-11-24T09:00:00+00:00\na,dog,,ben,\na,cat,,cem,\n"
+    "b,cat,,ann,\nb,dog,,ben,\n"
+    "c,,unsure,ann,\nc,,skipped,ben,\n"
+    "d,,skipped,ann,\nd,cat,,ben,\n"
+    "e,cat,,,\ne,dog,,,\n"
+    "f,cat,,ann,2026-11-24T09:00:00\nf,dog,,ann,2026-11-24 10:00:00\n"
+)
+
+
+def test_several_people_may_answer_a_row_where_a_column_names_them(tmp_path: Path) -> None:
+    found = answers(tmp_path, SEVERAL.encode())
+
+    assert found.labels == {"a": "dog", "d": "cat", "f": "dog"}
+    assert (found.unsure, found.skipped, found.listed) == (frozenset("bce"), frozenset[str](), 14)
+    assert found.disputed == {"a": "1 'cat', 2 'dog'", "b": "1 'cat', 1 'dog'", "e": "1 'cat', 1 'dog'"}
+
+
+def test_without_times_what_a_person_said_last_in_the_file_counts(tmp_path: Path) -> None:
+    assert answers(tmp_path, b"id,label,annotator\na,cat,ann\na,dog,ann\n").labels == {"a": "dog"}
+
+
+def test_annotators_and_times_may_be_in_a_table_too(tmp_path: Path) -> None:
+    noon = pa.array([datetime(2026, 11, 24, 12), datetime(2026, 11, 24, 9)], pa.timestamp("us", "UTC"))
+    content = parquet_bytes({"id": ["a", "a"], "label": ["dog", "cat"], "annotator": [7, 7], "labelled_at": noon})
+
+    assert answers(tmp_path, content, "parquet").labels == {"a": "dog"}
+
+
+def test_annotators_of_labels_known_beforehand_mean_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PoolError, match=r"line 3: id 'a' has label 'dog', and label 'cat' further up\. Keep one$"):
+        read(tmp_path, b"id,label,annotator\na,cat,ann\na,dog,ben\n")
+
+
+def test_whoever_listens_hears_of_every_faulty_line_and_gets_the_answers_of_the_others(tmp_path: Path) -> None:
+    content = b"id,label,status\na,cat,\na,dog,\n,cat,\nb,,\nc,cat,Skipped\nd,cat\ne,dog,\n"
+    faults: list[Finding] = []
+
+    found = parse_answers(store(tmp_path, content, "csv"), "labels.csv", content, complain=faults.append)
+
+    assert found.labels == {"a": "cat", "e": "dog"}
+    assert [(fault.where, list(fault.rows)) for fault in faults] == [
+        ("line 3", ["a"]),
+        ("line 4", []),
+        ("line 5", ["b"]),
+        ("line 6", ["c"]),
+        ("line 7", []),
+    ]
+    assert all(fault.problem and fault.remedy for fault in faults)
 
 
 @pytest.mark.parametrize(
