@@ -56,8 +56,8 @@ class Standing:
 
     round: int
     rows: RoundedRows
-    is_right: Bools
-    """(n,) by models that did not see the row."""
+    judgement: Judgement
+    """Of these rows, by models that did not see them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def follow(labelled: RoundedRows) -> Iterator[Standing]:
     for number in np.unique(labelled.rounds).tolist():
         rows = labelled.up_to(number)
         if len(np.unique(rows.rows.labels)) > 1:
-            yield Standing(round=number, rows=rows, is_right=rows.judge().is_right)
+            yield Standing(round=number, rows=rows, judgement=rows.judge())
 
 
 def judge_last(last: Standing) -> Gain | None:
@@ -84,7 +84,7 @@ def judge_last(last: Standing) -> Gain | None:
     if is_last.all():
         return None
     before, chosen = (last.rows.rows.take(np.flatnonzero(part)) for part in (~is_last, is_last))
-    return compare(probe.predict_linear(before, chosen.vectors) == chosen.labels, last.is_right[is_last])
+    return compare(probe.predict_linear(before, chosen.vectors) == chosen.labels, last.judgement.is_right[is_last])
 
 
 def judge_heldout(before: LabelledRows, now: LabelledRows, test: LabelledRows) -> Gain:

@@ -64,13 +64,14 @@ class RoundData:
 def build_round(told: RoundData) -> RoundReport:
     """Every number of the report of a round."""
     standings = list(by_round.follow(told.labelled))
-    before = told.labelled.up_to(told.number - 1)
+    before = next((standing for standing in standings if standing.round == told.number - 1), None)
+    learnt = told.learnt if before else None
     gain = by_round.judge_last(standings[-1]) if standings else None
     return RoundReport(
         number=told.number,
-        uncertainty=_measure_uncertainty(told, told.learnt) if told.learnt else None,
-        predicted=_predict(told.picks, told.learnt, before.rows.labels.tolist()) if told.learnt else (),
-        reliability=describe_reliability(before.judge()) if told.learnt else None,
+        uncertainty=_measure_uncertainty(told, learnt) if learnt else None,
+        predicted=_predict(told.picks, learnt, before.rows.rows.labels.tolist()) if before and learnt else (),
+        reliability=describe_reliability(before.judgement) if before else None,
         accuracy=tuple(_describe(standing) for standing in standings),
         bought=describe_gain(gain) if gain else None,
     )
@@ -148,11 +149,11 @@ def _predict(picks: F32, learnt: Learnt, labels: Sequence[str]) -> tuple[Predict
 
 
 def _describe(standing: Standing) -> RoundAccuracy:
-    accuracy = by_round.estimate_share(standing.is_right)
+    accuracy = by_round.estimate_share(standing.judgement.is_right)
     return RoundAccuracy(
         round=standing.round,
         labels=int((standing.rows.rounds == standing.round).sum()),
-        total=len(standing.is_right),
+        total=len(standing.judgement.is_right),
         classes=len(set(standing.rows.rows.labels.tolist())),
         accuracy=Estimate.model_validate(asdict(accuracy)),
     )

@@ -80,10 +80,17 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+TASKS, FORM = "handover/label-studio/tasks-00001.json", "handover/csv/rows-00001.csv"
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "selection.csv": (lambda output: edit(output / "selection.csv", b'"core"', b'"boundary"'), "selection.csv differs"),
     "selection.parquet": (lambda output: truncate(output / "selection.parquet"), "selection.parquet differs"),
     "a missing table": (lambda output: (output / "excluded.parquet").unlink(), "excluded.parquet differs"),
+    "a form that was filled in where it lies": (
+        lambda output: edit(output / FORM, b",,", b',"good",'),
+        f"{FORM} differs",
+    ),
+    "missing tasks": (lambda output: (output / TASKS).unlink(), f"{TASKS} differs"),
     "the certified seed": (
         lambda output: edit(output / "certificate.json", b'"seed": 0', b'"seed": 1'),
         "certificate.json: field seed: edited since it was written",
@@ -162,15 +169,17 @@ def test_a_run_does_not_build_on_truncated_vectors_and_its_remedy_works(vector_j
 
 def test_a_run_puts_right_what_was_published_and_shows_what_it_says(vector_job: FinishedJob, output: Path) -> None:
     manifest = vector_job.elsewhere(output)
-    before = {path: path.read_bytes() for path in output.glob("*.*")}
+    before = {path: path.read_bytes() for path in [*output.glob("*.*"), *output.glob("handover/*/*")]}
     assert {"report.html", "report.json", "certificate.json", "selection.csv", "job.json"} <= {p.name for p in before}
     (output / "report.html").unlink()
     truncate(output / "report.json")
     edit(output / "selection.csv", b'"core"', b'"boundary"')
     truncate(output / "certificate.json")
     (output / "excluded.parquet").unlink()
+    (output / TASKS).unlink()
+    truncate(output / FORM)
     assert jobs.run(manifest) == vector_job.report
-    assert {path: path.read_bytes() for path in output.glob("*.*")} == before
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_page_is_that_of_the_last_run_also_where_labels_came_and_went(

@@ -47,7 +47,10 @@ def test_single_rows_of_classes_judge_nothing() -> None:
 
 def test_labels_are_followed_from_round_to_round() -> None:
     standings = list(by_round.follow(label()))
-    assert [(one.round, len(one.is_right)) for one in standings] == [(1, len(FIRST)), (2, len(FIRST) + len(SECOND))]
+    assert [(one.round, len(one.judgement.is_right)) for one in standings] == [
+        (1, len(FIRST)),
+        (2, len(FIRST) + len(SECOND)),
+    ]
     assert standings[0].rows.rows.labels.tolist() == POOL.labels[FIRST].tolist()
 
 
@@ -65,7 +68,7 @@ def test_the_last_labels_are_judged_on_their_own_rows_beside_a_model_without_the
     predicted = probe.predict_linear(POOL.take(FIRST), POOL.vectors[SECOND])
     assert gain.rows == len(SECOND)
     assert gain.without == pytest.approx((predicted == POOL.labels[SECOND]).mean())
-    assert gain.with_them == pytest.approx(last.is_right[last.rows.rounds == 2].mean())
+    assert gain.with_them == pytest.approx(last.judgement.is_right[last.rows.rounds == 2].mean())
     assert gain.difference.value == pytest.approx(gain.with_them - gain.without)
     assert by_round.judge_last(next(by_round.follow(label()))) is None
 

@@ -109,7 +109,9 @@ def test_the_page_of_a_round_shows_where_it_is_uncertain_and_what_labels_bought(
     assert told is not None
     assert told.uncertainty is not None
     assert told.bought is not None
-    assert f"{wording.percent(told.uncertainty.picked_mean)} on average among the picks".replace("\u00a0", " ") in words
+    assert (
+        f"{wording.percent(told.uncertainty.picked_mean)} among the picks of this round".replace("\u00a0", " ") in words
+    )
     for one in told.predicted:
         assert f"{one.name} {one.picks} {one.labels}" in words
     for stood in told.accuracy:
