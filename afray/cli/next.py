@@ -27,6 +27,9 @@ def next_round(
     output: Annotated[
         str | None, typer.Option("--output", help="Where the round writes. Default: beside the round before.")
     ] = None,
+    finetune: Annotated[
+        bool, typer.Option(help="Whether the round finetunes, if the round before did; only the last one has to.")
+    ] = True,
     form: Annotated[OutputFormat, typer.Option("-o", help="Form of the manifest on stdout.")] = OutputFormat.yaml,
 ) -> None:
     """Write the manifest of the next round, once the labels of the round before turn out to be its answers."""
@@ -36,7 +39,8 @@ def next_round(
 
         here = Path.cwd()
         file = AnnotationsSpec(uri=resolve(labels, here), format=_format(labels))
-        plan = Plan(labels=file, budget=budget, method=method, output=output and resolve(output, here))
+        place = output and resolve(output, here)
+        plan = Plan(labels=file, budget=budget, method=method, output=place, finetune=finetune)
         planned = plan_round(resolve(before, here), plan)
         screen = console(stderr=True)
         screen.print(f"round {planned.number}: {planned.answered} rows have an answer, {budget} more will be chosen")

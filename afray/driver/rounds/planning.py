@@ -33,6 +33,8 @@ class Plan:
     method: Method
     output: str | None
     """None: beside the finished round's."""
+    finetune: bool = True
+    """False: leave out the finetune that the finished round had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def _manifest(earlier: EarlierRound, uri: str, plan: Plan, known: AllAnswers, nu
     name = next_name(earlier.job.metadata.name, number)
     metadata["name"] = name if len(name) <= JOB_NAME.longest else next_name(name[: JOB_NAME.longest - 4], number)
     labels: Manifest = {"uri": plan.labels.uri, "format": plan.labels.format, "sha256": known.rounds[-1].file}
-    for field in ("suspend", "labels"):
+    for field in ("suspend", "labels") if plan.finetune else ("suspend", "labels", "finetune"):
         spec.pop(field, None)
     spec["selection"] = _selection(earlier.job, plan)
     spec["previous"] = {"certificate": {"uri": uri}, "labels": labels}
