@@ -5,14 +5,23 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip
 STAMP  := $(VENV)/.installed
+DEMO   := demo/fashion-mnist
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
 .PHONY: demo test test-here test-beside bench nightly-scale nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
 
-demo: $(STAMP)  ## main job on real images: data, selection, finetune, report
-	$(BIN)/python examples/fashion_mnist.py demo/fashion-mnist --heldout 5000
+demo: $(STAMP)  ## main job on real images: data, selection, finetune, report; then a round with the labels that came back
+	$(BIN)/python examples/fashion_mnist.py $(DEMO) --heldout 5000
 	$(BIN)/afray run examples/fashion-mnist.yaml
+	@printf '\nSecond act: those 100 rows were labelled; 100 more are chosen by what they taught.\n'
+	$(BIN)/python examples/second_act.py answer $(DEMO)/out $(DEMO)/pool-labels.csv $(DEMO)/labels-1.csv
+	$(BIN)/afray next --from $(DEMO)/out --labels $(DEMO)/labels-1.csv --budget 100 --no-finetune > $(DEMO)/round-2.yaml
+	$(BIN)/afray run $(DEMO)/round-2.yaml
+	$(BIN)/afray diff $(DEMO)/out $(DEMO)/out-2
+	$(BIN)/afray bench examples/fashion-mnist.yaml --methods random,kmeans,uherding@2 --budgets 200 \
+	  --results $(DEMO)/bench -o json > $(DEMO)/bench.json
+	$(BIN)/python examples/second_act.py compare $(DEMO)/out $(DEMO)/out-2 $(DEMO)/bench.json
 
 test: check  ## everything that can be checked on this machine; last, a slice on a real Kubernetes of two nodes
 	$(MAKE) --no-print-directory --jobs=2 test-here test-beside

@@ -33,6 +33,9 @@ def next_round(
     output: Annotated[
         str | None, typer.Option("--output", help="Where the round writes. Default: beside the round before.")
     ] = None,
+    finetune: Annotated[
+        bool, typer.Option(help="Whether the round finetunes, if the round before did; only the last one has to.")
+    ] = True,
     form: Annotated[OutputFormat, typer.Option("-o", help="Form of the manifest on stdout.")] = OutputFormat.yaml,
 ) -> None:
     """Write the manifest of the next round. Labels of the round before must turn out to be its answers."""
@@ -47,6 +50,7 @@ def next_round(
             method=method,
             judge=choose("--judge", judge, Judge),
             output=output and resolve(output, here),
+            finetune=finetune,
         )
         planned = plan_round(resolve(before, here), plan)
         screen = console(stderr=True)

@@ -33,20 +33,22 @@ GIVEN = "given"
 """Name of the encoder of a pool that holds embeddings."""
 
 
-class Reusable(Protocol):
-    """Vectors of an earlier round of the same pool."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TakenOver:
+    """What is known of a pool before any of it is embedded here."""
 
-    @property
-    def stored(self) -> StoredVectors:
-        """Where they are."""
-        ...
+    encoder: EncoderFacts
+    stored: StoredVectors | None = None
+    """Vectors of an earlier round."""
+    matches: Sequence[I64] = ()
+    """Per part of the index, the rows' pool ids in that round; NEW for new ones."""
 
-    def identify(self, workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
-        """The encoder of both rounds. Raises SpecError if they have two."""
-        ...
 
-    def match(self, index: PoolIndex) -> Iterator[I64]:
-        """Per part of the index, the rows' pool ids in the earlier round. Raises SpecError for another pool."""
+class Earlier(Protocol):
+    """Whoever knows the vectors of a pool, or what its encoder is, from before."""
+
+    def take_over(self, workspace: Workspace, plan: EmbedPlan) -> TakenOver:
+        """What of it is good for `plan`. Raises SpecError for another pool or encoder where both must be the same."""
         ...
 
 
@@ -138,7 +140,7 @@ def embed_pool(
     labels: Mapping[str, str] | None = None,
     selection: SelectionSpec | None = None,
     known: EncoderFacts | None = None,
-    earlier: Reusable | None = None,
+    earlier: Earlier | None = None,
     answered: int = 0,
 ) -> EmbeddedPool:
     """Index and embed a pool, as far as an earlier run has not done it.
@@ -153,7 +155,6 @@ def embed_pool(
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
         _require_known(labels, index, pool)
-    matches = list(earlier.match(index)) if earlier else []
     if selection is not None:
         check_budget(selection, index.rows, answered=answered)
     plan = EmbedPlan(
@@ -165,11 +166,11 @@ def embed_pool(
         expects_gpu=workspace.has_gpus,
         title=title,
     )
-    facts = known or (earlier.identify(workspace, plan) if earlier else identify(workspace, plan))
-    parts = embed_parts(workspace, plan, facts, earlier.stored if earlier else None, matches)
+    found = earlier.take_over(workspace, plan) if earlier else TakenOver(encoder=known or identify(workspace, plan))
+    parts = embed_parts(workspace, plan, found)
     tables = (read_rows(workspace.output, part) for part in parts)  # one at a time in memory
     rows = settle(tables, collapse_copies=not plan.has_vectors)
-    return EmbeddedPool(plan=plan, output=workspace.output, encoder=facts, parts=tuple(parts), rows=rows)
+    return EmbeddedPool(plan=plan, output=workspace.output, encoder=found.encoder, parts=tuple(parts), rows=rows)
 
 
 def index_pool(workspace: Workspace, pool: PoolSpec | EvaluationSpec, source: Store, title: str) -> PoolIndex:
@@ -211,16 +212,10 @@ def part_names(facts: EncoderFacts, index: PoolIndex, *, rejects_zero_vectors: b
     return [f"{folder}/{number:05d}" for number in range(index.shard_count)]
 
 
-def embed_parts(
-    workspace: Workspace,
-    plan: EmbedPlan,
-    facts: EncoderFacts,
-    stored: StoredVectors | None = None,
-    matches: Sequence[I64] = (),
-) -> list[Commit]:
-    """Every part's commit. Finished parts are not touched; `stored` rows are taken over as `matches` says by part."""
+def embed_parts(workspace: Workspace, plan: EmbedPlan, found: TakenOver) -> list[Commit]:
+    """Every part's commit. Finished parts are not touched; stored rows are taken over as `found` matches them."""
     output = workspace.output
-    names = part_names(facts, plan.index, rejects_zero_vectors=plan.rejects_zero_vectors)
+    names = part_names(found.encoder, plan.index, rejects_zero_vectors=plan.rejects_zero_vectors)
     parts = [committed(output, name) for name in names]
     missing = [number for number, part in enumerate(parts) if part is None]
     done = sum(_row_count(part) for part in parts if part is not None)
@@ -233,19 +228,13 @@ def embed_parts(
             done += _row_count(part)
             bar.update(done)
 
-        tasks = _embed_tasks(workspace, plan, {number: names[number] for number in missing}, stored, matches)
+        tasks = _embed_tasks(workspace, plan, {number: names[number] for number in missing}, found)
         if tasks:
             workspace.crew.run(tasks, on_done=finish, on_rows=lambda rows: bar.update(done + rows))
     return [part for part in parts if part is not None]
 
 
-def _embed_tasks(
-    workspace: Workspace,
-    plan: EmbedPlan,
-    missing: Mapping[int, str],
-    stored: StoredVectors | None,
-    matches: Sequence[I64],
-) -> list[Task]:
+def _embed_tasks(workspace: Workspace, plan: EmbedPlan, missing: Mapping[int, str], found: TakenOver) -> list[Task]:
     """One task per part that is missing, by number and name."""
     fence = workspace.fence
     tasks = []
@@ -253,9 +242,9 @@ def _embed_tasks(
         args: tuple[object, ...] = (plan, number, name, workspace.output, fence)
         function: Callable[..., Commit] = embed_part
         computes = not plan.has_vectors
-        if stored:
-            function, args = take_over_part, (*args, stored, matches[number])
-            computes = computes and bool((matches[number] == NEW).any())
+        if found.stored:
+            function, args = take_over_part, (*args, found.stored, found.matches[number])
+            computes = computes and bool((found.matches[number] == NEW).any())
         task = Task(
             name=f"part {number} of the {plan.title}",
             function=function,

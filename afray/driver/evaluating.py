@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import draws
-from afray.driver.embedding import EmbeddedPool, embed_pool
+from afray.driver.embedding import EmbeddedPool
 from afray.driver.features import PreparedPool
+from afray.driver.heldout import embed_beside
 from afray.driver.kept import check_quarantine
 from afray.driver.labelled import LabelledSet, find_labelled
 from afray.driver.labelling import Labels, check_selected
@@ -116,7 +117,7 @@ def embed_heldout(workspace: Workspace, pool: EmbeddedPool, labels: Labels) -> L
     spec = workspace.job.spec
     if spec.evaluation is None or labels.heldout is None:
         return None
-    heldout = embed_pool(workspace, spec.evaluation, spec.pool.decode, title="held-out", labels=labels.heldout)
+    heldout = embed_beside(workspace, spec.evaluation, pool, labels.heldout)
     if heldout.rows.quarantine.num_rows:
         publish_quarantine(workspace.output, heldout, HELDOUT_QUARANTINE, fence=workspace.fence)
     check_quarantine(heldout.rows, spec.pool.max_bad_fraction, field="spec.evaluation", file=HELDOUT_QUARANTINE)

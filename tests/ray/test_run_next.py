@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -95,6 +96,22 @@ def test_classes_that_tell_too_little_are_named(vector_job: FinishedJob, tmp_pat
     code, _, told = invoke_next(vector_job.output, labels)
     assert code == 0
     assert "note: all 60 labels are of one class ('weld'). A round then covers the pool without a model" in told
+
+
+def test_the_finetune_goes_on_unless_it_is_left_to_a_later_round(image_job: FinishedJob, tmp_path: Path) -> None:
+    spec = jobs.parse(image_job.manifest).spec
+    assert spec.pool.labels is not None
+    assert spec.finetune is not None
+    with Path(spec.pool.labels.uri.removeprefix("file://")).open(newline="") as file:
+        known = {row["id"]: row["label"] for row in csv.DictReader(file)}
+    chosen = {row_id: known[row_id] for row_id in rounds.selected(image_job.output)}
+    labels = jobs.write_labels(tmp_path / "labels.csv", chosen)
+    written, short = (
+        yaml.safe_load(invoke_next(image_job.output, labels, *options)[1])["spec"]
+        for options in ((), ("--no-finetune",))
+    )
+    assert written.pop("finetune")["epochs"] == spec.finetune.epochs
+    assert short == written
 
 
 def test_labels_that_do_not_fit_and_files_that_are_none_are_told(vector_job: FinishedJob, tmp_path: Path) -> None:

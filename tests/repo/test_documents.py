@@ -90,6 +90,18 @@ def test_commands_and_options_named_on(page: Path) -> None:
     assert unknown == []
 
 
+def test_the_makefile_gives_commands_what_they_take() -> None:
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", " ").splitlines()
+    known, called = (
+        read_grammar(),
+        [found for line in lines if (found := re.match(r"\t\$\(BIN\)/afray ([a-z]+)(.*)", line))],
+    )
+    assert {"run", "next", "diff", "bench"} <= {found[1] for found in called}
+    assert [found[0] for found in called if not known[found[1]].accepts(found[2].partition(" >")[0])] == []
+    named = {path for line in lines if line.startswith("\t") for path in re.findall(r"(?<=\s)examples/\S+", line)}
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=say)
 def test_links_lead_to_files_from(page: Path) -> None:
     local = [link for link in link_targets(page.read_text()) if not re.match(r"https?:|mailto:|data:|#", link)]

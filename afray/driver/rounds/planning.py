@@ -46,6 +46,8 @@ class Plan:
     judge: Judge
     output: str | None
     """None: beside the finished round's."""
+    finetune: bool = True
+    """False: leave out the finetune that the finished round had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def _manifest(earlier: EarlierRound, uri: str, plan: Plan, known: AllAnswers, nu
     assert isinstance(spec, dict)
     name = next_name(earlier.job.metadata.name, number)
     metadata["name"] = name if len(name) <= JOB_NAME.longest else next_name(name[: JOB_NAME.longest - 4], number)
-    for field in ("suspend", "labels"):
+    for field in ("suspend", "labels") if plan.finetune else ("suspend", "labels", "finetune"):
         spec.pop(field, None)
     spec["selection"] = _selection(earlier.job, plan)
     previous: Manifest = {"certificate": {"uri": uri}}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from afray.api.block import Block
 from afray.driver.certifying import encoder_facts
-from afray.driver.embedding import identify, part_names
+from afray.driver.embedding import TakenOver, identify, part_names
 from afray.driver.rounds.earlier import EarlierRound
 from afray.driver.workspace import Workspace
 from afray.errors import IntegrityError, SpecError
@@ -34,6 +34,11 @@ class EarlierVectors:
     round: EarlierRound
     index: PoolIndex
     stored: StoredVectors
+
+    def take_over(self, workspace: Workspace, plan: EmbedPlan) -> TakenOver:
+        """All rows of the round before. Raises SpecError for another encoder, and a pool that did more than grow."""
+        matches = tuple(self.match(plan.index))
+        return TakenOver(encoder=self.identify(workspace, plan), stored=self.stored, matches=matches)
 
     def identify(self, workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
         """The encoder of this round, which must be that of the round before.
