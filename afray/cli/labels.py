@@ -74,18 +74,17 @@ def choose(option: str, word: str, choices: type[Choice]) -> Choice:
 
 
 def _output(uri: str, found: Inspection) -> Output:
-    answers = found.answers
     data: JsonValue = {
         "labels": found.place,
         "output": uri,
         "for": found.purpose.value,
         "accepted": not found.faults,
         "asked": found.asked,
-        "labelled": len(answers.labels),
-        "skipped": len(answers.skipped),
-        "unsure": len(answers.unsure),
+        "labelled": len(found.labels),
+        "skipped": found.skipped,
+        "unsure": found.unsure,
         "open": found.open,
-        "classes": dict(Counter(answers.labels.values()).most_common()),
+        "classes": dict(Counter(found.labels.values()).most_common()),
         "problems": [_as_json(one) for one in found.faults],
         "notes": [_as_json(one) for one in found.notes],
     }
@@ -97,15 +96,14 @@ def _as_json(one: Finding) -> JsonValue:
 
 
 def _lines(found: Inspection) -> Iterator[Text]:
-    answers = found.answers
     problems = "1 problem" if len(found.faults) == 1 else f"{len(found.faults)} problems"
     verdict = f"refused, {problems}" if found.faults else "would be taken"
     yield Text(f"{found.place}: {verdict} (for a {found.purpose})")
     yield Text(
-        f"of the {found.asked} rows that {found.job} selected: {len(answers.labels)} labelled, "
-        f"{len(answers.skipped)} skipped, {len(answers.unsure)} unsure, {found.open} open"
+        f"of the {found.asked} rows that {found.job} selected: {len(found.labels)} labelled, "
+        f"{found.skipped} skipped, {found.unsure} unsure, {found.open} open"
     )
-    counts = Counter(answers.labels.values()).most_common()
+    counts = Counter(found.labels.values()).most_common()
     yield Text("labels: " + (", ".join(f"{count} {name!r}" for name, count in counts) or "none"))
     for one in found.faults:
         yield _describe(one, one.where or "the file")
@@ -115,6 +113,7 @@ def _lines(found: Inspection) -> Iterator[Text]:
 
 def _describe(one: Finding, head: str) -> Text:
     rows = [f"{row_id!r}: {said}" if said else repr(row_id) for row_id, said in one.rows.items()]
+    is_named = len(rows) == 1 and rows[0] in one.problem
     more = f" and {len(rows) - ROWS_SHOWN} more (-o json has all)" if len(rows) > ROWS_SHOWN else ""
-    shown = Text.assemble("\n    ", ("rows:  ", "dim"), "; ".join(rows[:ROWS_SHOWN]) + more) if rows else Text()
-    return Text.assemble((head, "bold"), f": {one.problem}", shown, "\n    ", ("next:  ", "dim"), one.remedy)
+    lines = ("\n    ", ("rows:  ", "dim"), "; ".join(rows[:ROWS_SHOWN]) + more) if rows and not is_named else ()
+    return Text.assemble((head, "bold"), f": {one.problem}", *lines, "\n    ", ("next:  ", "dim"), one.remedy)

@@ -64,6 +64,7 @@ def test_every_line_that_is_wrong_is_named_with_what_to_do(vector_job: FinishedJ
     assert "line 64: the id is empty" in told
     assert "the file: 1 of 60 ids are of no row that the round before selected: 'row-99999'" in told
     assert told.count("    next:  ") == 4
+    assert "59 labelled, 0 skipped, 0 unsure, 1 open" in told
     assert "refused for a round. Mend what is told above, and check again" in errors
     made = rounds.next_round(vector_job.manifest, tmp_path / "out", labels)
     assert f"line 61: id '{ids[0]}' has label 'other'" in jobs.refused(made, 65)

@@ -6,7 +6,7 @@ first one that is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,7 +41,10 @@ class Inspection:
     purpose: Purpose
     asked: int
     """Rows that were selected."""
-    answers: Answers
+    labels: Mapping[str, str]
+    """Of selected rows, by id."""
+    skipped: int
+    unsure: int
     open: int
     """Selected rows without an answer."""
     faults: tuple[Finding, ...]
@@ -61,14 +64,16 @@ def inspect(output: str, labels: AnnotationsSpec, purpose: Purpose | None) -> In
     place, content = fetch(labels)
     faults: list[Finding] = []
     answers = parse_answers(labels, place, content, complain=faults.append)
-    faulty = {row_id for fault in faults for row_id in fault.rows}
     faults += find_unfit(answers, earlier.selected) if purpose is Purpose.finetune else find_unasked(answers, earlier)
+    faulty, asked = {row_id for fault in faults for row_id in fault.rows}, frozenset(earlier.selected)
     return Inspection(
         place=place,
         job=earlier.job.metadata.name,
         purpose=purpose,
-        asked=len(set(earlier.selected)),
-        answers=answers,
+        asked=len(asked),
+        labels={row_id: label for row_id, label in answers.labels.items() if row_id in asked},
+        skipped=len(answers.skipped & asked),
+        unsure=len(answers.unsure & asked),
         open=len(list_open(answers, earlier.selected)),
         faults=tuple(faults),
         notes=(*_describe_rows(answers, earlier, faulty), *_describe_classes(answers, earlier)),
