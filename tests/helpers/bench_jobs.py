@@ -21,15 +21,21 @@ def write_set(folder: Path, rows: LabelledRows) -> dict[str, object]:
     return {"uri": str(folder), "format": "embeddings", "labels": {"uri": str(labels), "format": "csv"}}
 
 
-def write_manifest(folder: Path, *, evaluation: bool = True) -> Path:
+def write_job(folder: Path, pool: LabelledRows, heldout: LabelledRows | None) -> Path:
+    """The manifest of a job on these rows, all of it below an existing folder."""
     spec: dict[str, object] = {
-        "pool": write_set(folder / "pool", blobs(300, classes=6, noise=0.8)),
+        "pool": write_set(folder / "pool", pool),
         "selection": {"method": "bilaf", "budget": {"count": 10}, "core": {"steps": 3}},
         "output": {"uri": str(folder / "out")},
     }
-    if evaluation:
-        spec["evaluation"] = write_set(folder / "heldout", blobs(200, classes=6, noise=0.8, seed=1))
+    if heldout is not None:
+        spec["evaluation"] = write_set(folder / "heldout", heldout)
     manifest = {"apiVersion": "afray.dev/v1alpha1", "kind": "SelectionJob", "metadata": {"name": "toy"}, "spec": spec}
     path = folder / "job.yaml"
     path.write_text(yaml.safe_dump(manifest))
     return path
+
+
+def write_manifest(folder: Path, *, evaluation: bool = True) -> Path:
+    heldout = blobs(200, classes=6, noise=0.8, seed=1) if evaluation else None
+    return write_job(folder, blobs(300, classes=6, noise=0.8), heldout)
