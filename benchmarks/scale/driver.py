@@ -35,5 +35,7 @@ def measure_whole(plan: Plan) -> list[Bar]:
     pool.write(plan)
     done = processes.run(plan)
     print(f"   {done.digest}: {done.seconds:.0f} s, driver's peak {done.driver_peak / MEBIBYTE:.0f} MiB")
+    shares = ", ".join(f"{size / MEBIBYTE:.0f}" for size in done.largest[:4])
+    print(f"   at the peak of all {len(done.largest)} processes the largest held {shares} MiB")
     ratio = done.peak / plan.feature_bytes
     return [sized(at_most(f"   peak of all processes / features, {plan.rows:,} rows", ratio, 2.5), plan)]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,10 @@ class Run:
     """Of the clock, from the start of the program to its end."""
     peak: int
     """Largest sum of the proportional set sizes of all its processes, in bytes: shared pages count once."""
+    largest: tuple[int, ...]
+    """Shares of the processes at that moment, in descending order."""
     driver_peak: int
-    """The same of the driver alone."""
+    """The driver's own peak."""
     others: float
     """Cores that other programs kept busy meanwhile."""
 
@@ -45,6 +47,8 @@ class Watch:
         self._root = root
         self._cpu: dict[int, float] = {}
         self.peak = self.root_peak = 0
+        self.largest: tuple[int, ...] = ()
+        """The largest shares at the peak, in bytes, in descending order."""
 
     @property
     def cpu(self) -> float:
@@ -53,9 +57,11 @@ class Watch:
 
     def look(self) -> None:
         """One look; the peaks grow."""
-        below, root = descendants(self._root), sum_shares([self._root])
+        below = descendants(self._root)
+        root, *others = (share(pid) for pid in (self._root, *below))
         self.root_peak = max(self.root_peak, root)
-        self.peak = max(self.peak, root + sum_shares(below))
+        if root + sum(others) > self.peak:
+            self.peak, self.largest = root + sum(others), tuple(sorted((root, *others), reverse=True))
         for pid in (self._root, *below):
             with suppress(OSError):
                 self._cpu[pid] = cpu_seconds(pid)
@@ -79,13 +85,11 @@ def watching(root: int) -> Iterator[Watch]:
         thread.join()
 
 
-def sum_shares(pids: Iterable[int]) -> int:
-    """Proportional set sizes of processes, in bytes; one that has ended counts nothing."""
-    total = 0
-    for pid in pids:
-        with suppress(OSError):
-            total += footprint.share_bytes(Path(f"/proc/{pid}"))
-    return total
+def share(pid: int) -> int:
+    """Proportional set size of a process, in bytes; 0 for one that has ended."""
+    with suppress(OSError):
+        return footprint.share_bytes(Path(f"/proc/{pid}"))
+    return 0
 
 
 def run(plan: Plan) -> Run:
@@ -108,6 +112,7 @@ def run_job(manifest: Path, *, workers: int) -> Run:
         digest=json.loads(said)["selectionDigest"],
         seconds=seconds,
         peak=watch.peak,
+        largest=watch.largest,
         driver_peak=watch.root_peak,
         others=max(0.0, harness.busy_seconds() - busy - watch.cpu) / seconds,
     )
