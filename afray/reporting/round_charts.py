@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -10,8 +11,12 @@ from afray.reporting import charts
 from afray.reporting.report import MapGroup, PoolMap
 from afray.reporting.round_facts import Reliability, ReliabilityBin, Uncertainty
 
-_SMALLEST, _LARGEST = 2.5, 11.0
+_SMALLEST, _LARGEST = 2.0, 8.0
 """Diameter of a row beyond doubt, and of one between two classes."""
+_FAINTEST, _DENSEST = 0.08, 0.6
+"""Opacity of the same: thousands of rows beyond doubt shall not hide what is not."""
+_SMALLEST_BIN, _LARGEST_BIN = 4.0, 14.0
+"""Diameter of a bin of reliability without rows, and of the fullest one."""
 _PERCENT = ".0%"
 
 
@@ -32,11 +37,11 @@ def _draw_open(pool: MapGroup, levels: Sequence[int]) -> go.Scattergl:
         x=[pool.x[place] for place in places],
         y=[pool.y[place] for place in places],
         name=f"not chosen ({len(places):,}), large: uncertain",
-        meta="removed",
+        meta="pool",
         mode="markers",
         marker={
             "size": [_SMALLEST + (_LARGEST - _SMALLEST) * share for share in shares],
-            "opacity": 0.45,
+            "opacity": [_FAINTEST + (_DENSEST - _FAINTEST) * share**2 for share in shares],
             "symbol": "circle",
         },
         customdata=shares,
@@ -50,9 +55,9 @@ def _draw_answered(pool: MapGroup, levels: Sequence[int]) -> go.Scattergl:
         x=[pool.x[place] for place in places],
         y=[pool.y[place] for place in places],
         name=f"answered before ({len(places):,})",
-        meta="pool",
+        meta="ink",
         mode="markers",
-        marker={"size": 6, "opacity": 0.9, "symbol": "x"},
+        marker={"size": 5, "opacity": 0.8, "symbol": "x"},
         hoverinfo="skip",
     )
 
@@ -104,7 +109,7 @@ def draw_reliability(found: Reliability) -> str:
             meta=meta,
             mode="lines+markers",
             line={"width": 1.5},
-            marker={"size": 9},
+            marker={"size": _bin_sizes(bins)},
             hovertemplate="claimed %{x:.0%}, right %{y:.0%} of %{text}<extra></extra>",
         )
     axis = {"range": [0, 1.02], "tickformat": _PERCENT, "zeroline": False}
@@ -115,6 +120,12 @@ def draw_reliability(found: Reliability) -> str:
         yaxis={**axis, "title": charts.title("Share of right predictions")},
     )
     return str(figure.to_json())
+
+
+def _bin_sizes(bins: Sequence[ReliabilityBin]) -> list[float]:
+    """Areas grow with rows: a bin of three rows says little."""
+    fullest = max(one.rows for one in bins)
+    return [_SMALLEST_BIN + (_LARGEST_BIN - _SMALLEST_BIN) * math.sqrt(one.rows / fullest) for one in bins]
 
 
 def _count_rows(found: ReliabilityBin) -> str:

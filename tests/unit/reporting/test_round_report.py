@@ -140,8 +140,10 @@ def test_the_pictures_of_a_round_hold_its_rows() -> None:
     unanswered, answered, picks = found["round-map-figure"]["data"]
     assert (len(unanswered["x"]), len(answered["x"]), len(picks["x"])) == (190, 90, 20)
     assert len(unanswered["marker"]["size"]) == 190
-    assert min(unanswered["marker"]["size"]) >= 2.5
-    assert max(unanswered["marker"]["size"]) <= 11
+    order = np.argsort(unanswered["customdata"])
+    for drawn in ("size", "opacity"):
+        assert (np.diff(np.array(unanswered["marker"][drawn])[order]) >= 0).all()
+    assert max(unanswered["marker"]["opacity"]) <= 0.6
     for bars in found["uncertainty-figure"]["data"]:
         assert sum(bars["y"]) == pytest.approx(1)
 
