@@ -37,7 +37,8 @@ GIVEN = "given"
 class TakenOver:
     """What is known of a pool before any of it is embedded here."""
 
-    encoder: EncoderFacts
+    identify: Callable[[], EncoderFacts]
+    """Says what the encoder is; may have a worker load it, so nothing that is wrong otherwise gets so far."""
     stored: StoredVectors | None = None
     """Vectors of an earlier round."""
     matches: Sequence[I64] = ()
@@ -48,7 +49,7 @@ class Earlier(Protocol):
     """Whoever knows the vectors of a pool, or what its encoder is, from before."""
 
     def take_over(self, workspace: Workspace, plan: EmbedPlan) -> TakenOver:
-        """What of it is good for `plan`. Raises SpecError for another pool or encoder where both must be the same."""
+        """What of it is good for `plan`. Raises SpecError for another pool where it must be the same."""
         ...
 
 
@@ -155,8 +156,6 @@ def embed_pool(
     index = index_pool(workspace, pool, source, title)
     if labels is not None:
         _require_known(labels, index, pool)
-    if selection is not None:
-        check_budget(selection, index.rows, answered=answered)
     plan = EmbedPlan(
         pool=pool,
         decode=decode,
@@ -166,11 +165,18 @@ def embed_pool(
         expects_gpu=workspace.has_gpus,
         title=title,
     )
-    found = earlier.take_over(workspace, plan) if earlier else TakenOver(encoder=known or identify(workspace, plan))
-    parts = embed_parts(workspace, plan, found)
+    found = (
+        earlier.take_over(workspace, plan)
+        if earlier
+        else TakenOver(identify=lambda: known or identify(workspace, plan))
+    )
+    if selection is not None:
+        check_budget(selection, index.rows, answered=answered)
+    encoder = found.identify()
+    parts = embed_parts(workspace, plan, encoder, found)
     tables = (read_rows(workspace.output, part) for part in parts)  # one at a time in memory
     rows = settle(tables, collapse_copies=not plan.has_vectors)
-    return EmbeddedPool(plan=plan, output=workspace.output, encoder=found.encoder, parts=tuple(parts), rows=rows)
+    return EmbeddedPool(plan=plan, output=workspace.output, encoder=encoder, parts=tuple(parts), rows=rows)
 
 
 def index_pool(workspace: Workspace, pool: PoolSpec | EvaluationSpec, source: Store, title: str) -> PoolIndex:
@@ -212,10 +218,10 @@ def part_names(facts: EncoderFacts, index: PoolIndex, *, rejects_zero_vectors: b
     return [f"{folder}/{number:05d}" for number in range(index.shard_count)]
 
 
-def embed_parts(workspace: Workspace, plan: EmbedPlan, found: TakenOver) -> list[Commit]:
+def embed_parts(workspace: Workspace, plan: EmbedPlan, encoder: EncoderFacts, found: TakenOver) -> list[Commit]:
     """Every part's commit. Finished parts are not touched; stored rows are taken over as `found` matches them."""
     output = workspace.output
-    names = part_names(found.encoder, plan.index, rejects_zero_vectors=plan.rejects_zero_vectors)
+    names = part_names(encoder, plan.index, rejects_zero_vectors=plan.rejects_zero_vectors)
     parts = [committed(output, name) for name in names]
     missing = [number for number, part in enumerate(parts) if part is None]
     done = sum(_row_count(part) for part in parts if part is not None)

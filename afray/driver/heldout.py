@@ -66,7 +66,7 @@ class Heldout:
                 return replace(here, stored=None, matches=())
             if before := self._find_before(workspace, plan):
                 return before
-        return TakenOver(encoder=identify(workspace, plan))
+        return TakenOver(identify=lambda: identify(workspace, plan))
 
     def _find_before(self, workspace: Workspace, plan: EmbedPlan) -> TakenOver | None:
         previous = workspace.job.spec.previous
@@ -89,7 +89,7 @@ class Heldout:
         starts = range(0, plan.index.rows, size := plan.index.shard_size)
         matches = tuple(np.arange(start, min(start + size, plan.index.rows), dtype=np.int64) for start in starts)
         vectors = StoredVectors(output=output, parts=tuple(parts), shard_size=note.shard_size)
-        return TakenOver(encoder=note.encoder, stored=vectors, matches=matches)
+        return TakenOver(identify=lambda: note.encoder, stored=vectors, matches=matches)
 
 
 def _name(pool_fingerprint: str, plan: EmbedPlan) -> str:

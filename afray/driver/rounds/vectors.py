@@ -36,9 +36,9 @@ class EarlierVectors:
     stored: StoredVectors
 
     def take_over(self, workspace: Workspace, plan: EmbedPlan) -> TakenOver:
-        """All rows of the round before. Raises SpecError for another encoder, and a pool that did more than grow."""
+        """All rows of the round before. Raises SpecError for a pool that did more than grow."""
         matches = tuple(self.match(plan.index))
-        return TakenOver(encoder=self.identify(workspace, plan), stored=self.stored, matches=matches)
+        return TakenOver(identify=lambda: self.identify(workspace, plan), stored=self.stored, matches=matches)
 
     def identify(self, workspace: Workspace, plan: EmbedPlan) -> EncoderFacts:
         """The encoder of this round, which must be that of the round before.
