@@ -60,6 +60,11 @@ class Neighbourhoods:
     candidates: Grouped
     """Rows without a label, by each of their nearest labelled rows."""
 
+    @property
+    def labelled(self) -> int:
+        """K."""
+        return len(self.stands_for.starts) - 1
+
 
 def survey_step(
     shard: Shard, labelled: I64, features: F32, neighbours: int, model: LinearModel | None, compute: Compute
@@ -130,25 +135,46 @@ def _settle(rows: F32, features: F32, listed: I32, scores: F32, limits: F64, tic
             insert(ticks, nearest, i, numerics.distance_ticks(rows, i, features, number), number)
 
 
-def sizes_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> I64:
-    """Rows that each labelled row stands for, over all shards: (K,)."""
-    sizes: I64 = np.sum([np.diff(each.stands_for.starts) for each in held], axis=0)
-    return sizes
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """What all shards come to."""
 
-
-def median_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> int:
+    median: int
     """Lower median of the distances to the nearest labelled row; of those above zero if it would be zero.
 
     One tick if there are none: then no row is worth anything, and the width of the kernel means nothing.
     """
-    ticks = np.sort(np.concatenate([each.ticks for each in held]))
-    apart = ticks[ticks > 0]
+    total: int
+    """Sum of the uncertainties of all rows."""
+    total_labelled: int
+    """The same of labelled rows."""
+    sizes: I64
+    """Rows that each labelled row stands for (K,)."""
+    candidates: I64
+    """Candidates of each labelled row (K,)."""
+
+
+def facts_step(_: RowSource, labelled: I64, held: Sequence[Neighbourhoods]) -> Facts:
+    """Counts and sums over all shards."""
+    ticks, weights = join(held)
+    return Facts(
+        median=_median(ticks),
+        total=int(weights.sum()),
+        total_labelled=int(weights[labelled].sum()),
+        sizes=np.sum([np.diff(each.stands_for.starts) for each in held], axis=0),
+        candidates=np.sum([np.diff(each.candidates.starts) for each in held], axis=0),
+    )
+
+
+def _median(ticks: I64) -> int:
+    apart = np.sort(ticks[ticks > 0])
     if len(apart) == 0:
         return 1
-    return int(ticks[(len(ticks) - 1) // 2]) or int(apart[(len(apart) - 1) // 2])
+    zeros, middle = len(ticks) - len(apart), (len(ticks) - 1) // 2
+    return int(apart[middle - zeros if middle >= zeros else (len(apart) - 1) // 2])
 
 
-def facts_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> tuple[I64, I64]:
+def join(held: Sequence[Neighbourhoods]) -> tuple[I64, I64]:
     """Distances to the nearest labelled row, and uncertainties, of all rows: (N,) each."""
     return np.concatenate([each.ticks for each in held]), np.concatenate([each.weights for each in held])
 

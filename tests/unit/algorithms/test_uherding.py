@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import round_oracle, synthetic
 
-from afray.algorithms import margins, uherding
+from afray.algorithms import herding, margins, uherding
 from afray.algorithms.gemm import Compute
 from afray.algorithms.kernel import WHOLE
 from afray.algorithms.margins import LinearModel
@@ -44,7 +44,8 @@ def test_rows_that_run_out_of_the_first_list_are_listed_in_turn(monkeypatch: pyt
     labelled = np.arange(0, 700, 90)
     model = make_model(16, 3, 0)
     at_once = uherding.select(LocalShards(features), labelled, model, 300)
-    monkeypatch.setattr(uherding, "LISTED", -1199)
+    monkeypatch.setattr(herding, "LEADERS", 1)
+    monkeypatch.setattr(herding, "LEADERS_PER_PICK", 0)
     in_turn = uherding.select(LocalShards(features), labelled, model, 300)
     assert in_turn.tolist() == at_once.tolist()
 
