@@ -93,7 +93,8 @@ class _Cell:
     """Rows that a labelled row stands for, and what it takes to be worth anything to each of them."""
 
     def __init__(self, rows: Rows, features: F32, norm: float, scale: Scale) -> None:
-        self._rows, self._features, self._width = rows, features, scale.width
+        self._rows, self._width = rows, scale.width
+        self._transposed = np.ascontiguousarray(features.T)
         self._error = candidates.slack(features.shape[1], norm, norm)
         self._limits = _lowest(rows.ticks, rows.half_squares, self._error)
         self._covered, self._weights = kernels(rows.ticks, scale.width), rows.weights >> scale.shift
@@ -102,8 +103,9 @@ class _Cell:
         """What some candidates may cover of these rows; lists of up to `room` pairs."""
         nothing = np.empty(0, np.int64)
         rows, lengths, entries, unlisted, most = [nothing], [nothing], [np.empty(0, np.uint32)], [nothing], [nothing]
+        buffers = _Buffers(min(compute.block, len(some.rows)) * len(self._rows.rows))
         for block in _cut(some, compute.block):
-            starts, found = self._find(source.take(block.rows), block.half_squares, compute)
+            starts, found = self._find(source.take(block.rows), block.half_squares, compute, buffers)
             if len(found) <= room:
                 room -= len(found)
                 rows.append(block.rows)
@@ -124,15 +126,23 @@ class _Cell:
             most=np.concatenate(most),
         )
 
-    def _find(self, features: F32, halves: F32, compute: Compute) -> tuple[I64, U32]:
+    def _find(self, features: F32, halves: F32, compute: Compute, buffers: _Buffers) -> tuple[I64, U32]:
         """Where the entries of each of n candidates begin (n + 1,), and the entries."""
-        values = np.empty((len(features), len(self._features)), np.float32)
-        compute.product(features, self._features.T, values)
-        places, starts = np.empty(values.size + 1, np.int32), np.empty(len(features) + 1, np.int64)
-        near = np.empty(values.size + 1, np.float32)
-        find_near(values, halves, self._limits, self._rows.half_squares, places, near, starts)
-        count = starts[-1]
-        return starts, bound_kernels(places[:count], near[:count], self._error, self._width / numerics.TICKS)
+        size = len(features) * self._transposed.shape[1]
+        values = buffers.values[:size].reshape(len(features), -1)
+        compute.product(features, self._transposed, values)
+        starts = np.empty(len(features) + 1, np.int64)
+        find_near(values, halves, self._limits, self._rows.half_squares, buffers.places, buffers.closeness, starts)
+        places, closeness = buffers.places[: starts[-1]], buffers.closeness[: starts[-1]]
+        return starts, bound_kernels(places, closeness, self._error, self._width / numerics.TICKS)
+
+
+class _Buffers:
+    """What a block is worked on in: fresh memory for each would cost more than the search."""
+
+    def __init__(self, size: int) -> None:
+        self.values, self.closeness = np.empty(size, np.float32), np.empty(size + 1, np.float32)
+        self.places = np.empty(size + 1, np.int32)
 
 
 @compiled
@@ -150,7 +160,8 @@ def find_near(
 ) -> None:
     """Pairs that reach the other's limit, by products `values` (n, m): places among the m, and how close they are.
 
-    Those of candidate k begin at starts[k]; the arrays have room for one more than all. Free of branches on data.
+    Those of candidate k begin at starts[k]; the arrays have room for one more than all. A pair is written wherever the
+    next one goes, and counted if it is near: no branch depends on it.
     """
     count, width = values.shape
     whole = width - width % WORD
@@ -159,15 +170,17 @@ def find_near(
     found = 0
     for k in range(count):
         starts[k] = found
+        row, half = values[k], halves[k]
         for i in range(width):
-            is_near[i] = values[k, i] - halves[k] >= limits[i]
-        for first in range(0, width, WORD):
-            if first < whole and words[first // WORD] == 0:
-                continue
-            for i in range(first, min(first + WORD, width)):
-                places[found] = i
-                closeness[found] = (values[k, i] - halves[k]) - other_halves[i]
-                found += is_near[i]
+            is_near[i] = row[i] - half >= limits[i]
+        for word in range(len(words)):
+            if words[word] != 0:
+                for i in range(WORD * word, WORD * (word + 1)):
+                    places[found], closeness[found] = i, (row[i] - half) - other_halves[i]
+                    found += is_near[i]
+        for i in range(whole, width):
+            places[found], closeness[found] = i, (row[i] - half) - other_halves[i]
+            found += is_near[i]
     starts[count] = found
 
 

@@ -27,7 +27,7 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
-SPARE = 8
+SPARE = 4
 """Labelled rows listed beyond those wanted; if these are as near within the error, all of them are measured."""
 
 
@@ -109,30 +109,49 @@ class NearestLabelled:
         self._norm = candidates.largest_norm(features)
 
     def find(self, rows: F32, count: int) -> tuple[I32, I64]:
-        """Numbers of the `count` <= K nearest of each row (n, count), nearest first, and the distance to the first.
+        """Numbers of the `count` <= K nearest of each row (n, count), the nearest first, and the distance to that one.
 
-        By canonical distance, ties to the lower number.
+        By canonical distance, ties to the lower number. The others come in no order.
         """
         _, found = self._scorer.nearest(rows, count + SPARE)
-        # The count best listed are no worse than this, so none of the nearest may score lower by twice the error.
         margin = 2.0 * candidates.slack(rows.shape[1], candidates.largest_norm(rows), self._norm)
-        limits = found.scores[:, count - 1].astype(np.float64) - margin
         ticks = np.full((len(rows), count), FAR, np.int64)
         nearest = np.full((len(rows), count), candidates.NOBODY, np.int32)
-        _settle(candidates.frozen(rows), self._features, found.centres, found.scores, limits, ticks, nearest)
+        _settle(candidates.frozen(rows), self._features, found.centres, found.scores, margin, ticks, nearest)
         return nearest, ticks[:, 0]
 
 
 @compiled
-def _settle(rows: F32, features: F32, listed: I32, scores: F32, limits: F64, ticks: I64, nearest: I32) -> None:
-    length = listed.shape[1]
-    for i in range(len(rows)):
-        everyone = scores[i, length - 1] >= limits[i] and length < len(features)
+def _settle(rows: F32, features: F32, listed: I32, scores: F32, margin: float, ticks: I64, nearest: I32) -> None:
+    """Distances decide who is nearest, and where scores within the margin leave open who is among the nearest."""
+    (count, wanted), length = nearest.shape, listed.shape[1]
+    for i in range(count):
+        # The wanted ones that score best are no worse than this, so none of the nearest may score lower by the margin.
+        limit = np.float64(scores[i, wanted - 1]) - margin
+        everyone = scores[i, length - 1] >= limit and length < len(features)
+        is_open = everyone or (length > wanted and scores[i, wanted] >= limit)
+        if not is_open:
+            nearest[i] = listed[i, :wanted]
+            _lead(rows, features, i, scores, margin, ticks, nearest)
+            continue
         for place in range(len(features) if everyone else length):
-            if not everyone and scores[i, place] < limits[i]:
+            if not everyone and scores[i, place] < limit:
                 break
             number = place if everyone else listed[i, place]
             insert(ticks, nearest, i, numerics.distance_ticks(rows, i, features, number), number)
+
+
+@compiled
+def _lead(rows: F32, features: F32, i: int, scores: F32, margin: float, ticks: I64, nearest: I32) -> None:
+    """Put the nearest of row i first, of those that score best within the margin."""
+    limit = np.float64(scores[i, 0]) - margin
+    for place in range(nearest.shape[1]):
+        if scores[i, place] < limit:
+            break
+        number = nearest[i, place]
+        distance = numerics.distance_ticks(rows, i, features, number)
+        if distance < ticks[i, 0] or (distance == ticks[i, 0] and number < nearest[i, 0]):
+            ticks[i, 0], nearest[i, place], nearest[i, 0] = distance, nearest[i, 0], number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

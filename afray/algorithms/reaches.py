@@ -98,11 +98,13 @@ def gather(reaches: Sequence[Reaches], wanted: I64, covered: I64) -> Iterator[Re
 @compiled
 def sum_bounds(bases: I64, starts: I64, entries: U32, covered: I64, weights: I64) -> I64:
     """What each list (L,) is worth at most; `covered` and `weights` are those of the cells' rows."""
-    totals = np.zeros(len(bases), np.int64)
+    totals = np.empty(len(bases), np.int64)
     for line in range(len(bases)):
+        total = 0
         for p in range(starts[line], starts[line + 1]):
             row = bases[line] + place_of(entries[p])
-            totals[line] += weights[row] * max(bound_of(entries[p]) - covered[row], 0)
+            total += weights[row] * max(bound_of(entries[p]) - covered[row], 0)
+        totals[line] = total
     return totals
 
 
