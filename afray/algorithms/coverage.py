@@ -194,6 +194,6 @@ def bound_kernels(places: I32, closeness: F32, error: float, width: float) -> U3
     entries = np.empty(len(places), np.uint32)
     for p in range(len(places)):
         exponent = max(-(closeness[p] + error), 0.0) * factor - 1.0 / EXPONENT_STEPS
-        kernel = np.int64(numerics.exp(-min(exponent, LARGEST_EXPONENT + 1.0)) * WHOLE + 1.5)
+        kernel = int(numerics.exp(-min(exponent, LARGEST_EXPONENT + 1.0)) * WHOLE + 1.5)
         entries[p] = reaches.to_entry(places[p], min(kernel, WHOLE))
     return entries

@@ -1,7 +1,7 @@
 """Lazy greedy on bounds: gains only fall, so an old one is a bound, and only a row that leads is measured.
 
-    bounds of all candidates -> the best of them -> leads by a bound that is up to date -> measured -> still leads: picked
-            ^------------------ no longer ahead of all others ------------------'
+    bounds of all candidates -> the best of them -> leads by a bound as of now -> measured -> still leads: picked
+            ^-------------- no longer ahead of all others -------------'
 
 One worker picks, with the bounds that all have listed. Distances decide, and they are measured here.
 """
@@ -94,8 +94,8 @@ def _best(gains: I64, count: int) -> I64:
 
 
 def _measure(source: RowSource, row: int, rows: I64) -> I64:
-    features = candidates.frozen(source.take(np.append(rows, row)))
-    return _last_to_others(features)
+    """Canonical distances of a row to some others."""
+    return _last_to_others(candidates.frozen(source.take(np.append(rows, row))))
 
 
 @compiled

@@ -48,8 +48,8 @@ class Reaches:
     def add_bounds(self, covered: I64, weights: I64, gains: I64) -> None:
         """Add to `gains` what candidates still gain in these cells at most; all three (N,)."""
         totals = sum_bounds(self.bases, self.starts, self.entries, covered[self.rows], weights[self.rows])
-        np.add.at(gains, self.candidates, totals)
-        np.add.at(gains, self.unlisted, self.most)
+        _add(self.candidates, totals, gains)
+        _add(self.unlisted, self.most, gains)
 
 
 def join(parts: Sequence[Reaches]) -> Reaches:
@@ -109,6 +109,13 @@ def sum_bounds(bases: I64, starts: I64, entries: U32, covered: I64, weights: I64
 
 
 @compiled
+def _add(places: I64, values: I64, totals: I64) -> None:
+    """As np.add.at, in a twentieth of its time."""
+    for p in range(len(places)):
+        totals[places[p]] += values[p]
+
+
+@compiled
 def to_entry(place: int, kernel: int) -> int:
     """A row's place in its cell and a kernel from 0 to WHOLE."""
     return (place << PLACE_BITS) | (max(kernel - 1, 0) >> LOST_BITS)
@@ -117,13 +124,13 @@ def to_entry(place: int, kernel: int) -> int:
 @compiled
 def place_of(entry: int) -> int:
     """The place in an entry."""
-    return np.int64(entry) >> PLACE_BITS
+    return int(np.int64(entry)) >> PLACE_BITS
 
 
 @compiled
 def bound_of(entry: int) -> int:
     """The kernel in an entry, rounded up."""
-    return ((np.int64(entry) & LOW) + 1) << LOST_BITS
+    return ((int(np.int64(entry)) & LOW) + 1) << LOST_BITS
 
 
 @compiled

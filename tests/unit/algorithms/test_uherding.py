@@ -50,6 +50,15 @@ def test_rows_that_run_out_of_the_first_list_are_listed_in_turn(monkeypatch: pyt
     assert in_turn.tolist() == at_once.tolist()
 
 
+@pytest.mark.parametrize("memory", [0, 2000])
+def test_lists_that_find_no_room_are_made_when_they_are_needed(memory: int) -> None:
+    features = synthetic.make(700, 12, dim=16)
+    labelled, model = np.arange(0, 700, 90), make_model(16, 3, 0)
+    roomy = uherding.select(LocalShards(features), labelled, model, 60)
+    tight = uherding.select(LocalShards(features, shards=2), labelled, model, 60, compute=Compute(memory=memory))
+    assert tight.tolist() == roomy.tolist()
+
+
 def test_rows_that_gain_nothing_are_picked_from_the_lowest_on() -> None:
     features = np.full((50, 8), 0.25, np.float32)
     assert uherding.select(LocalShards(features, shards=3), np.array([2, 4]), None, 4).tolist() == [0, 1, 3, 5]
