@@ -1,51 +1,130 @@
-"""Lazy greedy on lists of what each candidate would cover: gains only fall, so an old one is a bound.
+"""Lazy greedy on bounds: gains only fall, so an old one is a bound, and only a row that leads is measured.
 
-The driver's part of a coverage selection. It holds two integers per row of the pool (what is covered, and the row's
-weight), and lists of the candidates that were ever among the best.
+    bounds of all candidates -> the best of them -> leads by a bound as of now -> measured -> still leads: picked
+            ^-------------- no longer ahead of all others -------------'
+
+One worker picks, with the bounds that all have listed. Distances decide, and they are measured here.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms.coverage import Pairs
+from afray.algorithms import candidates, coverage, neighbourhoods, numerics, reaches
+from afray.algorithms.coverage import Scale
+from afray.algorithms.gemm import Compute
 from afray.algorithms.jit import compiled
 from afray.algorithms.kernel import kernels
+from afray.algorithms.neighbourhoods import Neighbourhoods
+from afray.algorithms.reaches import Reach, Reaches
+from afray.algorithms.shards import RowSource
 
+F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
+LEADERS, LEADERS_PER_PICK = 1024, 4
+"""Candidates taken out at once: so many, and so many for each row still to be picked."""
+TAKEN = -1
+"""Stands for the gain of a row that is picked, labelled or among the leaders; below every gain."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reach:
-    """What one candidate covers better than labels and picks did when it was listed: rows, and the kernel of each."""
 
-    rows: I64
-    kernels: I64
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HerdTask:
+    """How many rows to pick, and the rows that have labels."""
+
+    budget: int
+    labelled: I64
+
+
+def herd_step(
+    source: RowSource,
+    task: HerdTask,
+    held: Sequence[Neighbourhoods],
+    listed: Sequence[Reaches],
+    scale: Scale,
+    compute: Compute,
+) -> I64:
+    """`budget` rows without a label, in pick order: (budget,)."""
+    ticks, weights = neighbourhoods.join(held)
+    covered, weights = kernels(ticks, scale.width), weights >> scale.shift
+    herd = Herd(covered, weights, lambda row, rows: kernels(_measure(source, row, rows), scale.width))
+    is_listed = np.ones(len(ticks), np.bool_)
+    for each in listed:
+        is_listed[each.unlisted] = False
+    gains = np.full(len(ticks), np.iinfo(np.int64).max)
+    gains[task.labelled] = TAKEN
+    picks: list[int] = []
+    while (wanted := task.budget - len(picks)) > 0:
+        _lower(gains, listed, covered, weights)
+        rows = _best(gains, LEADERS + LEADERS_PER_PICK * wanted)
+        there, missing = rows[is_listed[rows]], rows[~is_listed[rows]]
+        herd.add(there, reaches.gather(listed, there, covered))
+        if len(missing):
+            anew = coverage.list_wanted(source, missing, held, scale, compute)
+            herd.add(missing, reaches.gather([anew], missing, covered))
+        gains[rows] = TAKEN
+        best_left = int(np.argmax(gains))
+        picks += herd.pick(wanted, (-int(gains[best_left]), best_left))
+        for row, gain in herd.drain():
+            gains[row] = gain
+    return np.array(picks, np.int64)
+
+
+def _lower(gains: I64, listed: Sequence[Reaches], covered: I64, weights: I64) -> None:
+    """Bounds as they are now. An earlier one may be lower: of a row that was measured, or had no list."""
+    bounds = np.zeros(len(gains), np.int64)
+    for each in listed:
+        each.add_bounds(covered, weights, bounds)
+    np.minimum(gains, bounds, out=gains)
+
+
+def _best(gains: I64, count: int) -> I64:
+    """The `count` rows of largest gain, ties to the lower row, as far as there are any: ascending."""
+    free = np.flatnonzero(gains != TAKEN)
+    if len(free) > count:
+        least = np.partition(gains[free], len(free) - count)[len(free) - count]
+        free = free[gains[free] >= least]
+        free = free[np.lexsort((free, -gains[free]))[:count]]
+    return np.sort(free)
+
+
+def _measure(source: RowSource, row: int, rows: I64) -> I64:
+    """Canonical distances of a row to some others."""
+    return _last_to_others(candidates.frozen(source.take(np.append(rows, row))))
+
+
+@compiled
+def _last_to_others(features: F32) -> I64:
+    last = len(features) - 1
+    ticks = np.empty(last, np.int64)
+    for other in range(last):
+        ticks[other] = numerics.distance_ticks(features, last, features, other)
+    return ticks
 
 
 class Herd:
-    """Candidates with their lists, best first, and what the picks so far cover."""
+    """Candidates that lead, best first, and what the picks so far cover."""
 
-    def __init__(self, covered: I64, weights: I64) -> None:
-        """`covered` (N,) is the kernel of each row and its nearest labelled row, `weights` (N,) its uncertainty."""
-        self._covered, self._weights = covered, weights
+    def __init__(self, covered: I64, weights: I64, measure: Callable[[int, I64], I64]) -> None:
+        """`covered` (N,) is the kernel of each row and its nearest labelled row, and rises as rows are picked.
+
+        `weights` (N,) are uncertainties; `measure` gives the kernels of a candidate and some rows.
+        """
+        self._covered, self._weights, self._measure = covered, weights, measure
         self._reach: dict[int, Reach] = {}
+        self._measured: set[int] = set()
         self._best: list[tuple[int, int]] = []
         """(-gain or a bound of it, row), a heap."""
 
-    def add(self, rows: I64, pairs: Pairs, width: float) -> None:
-        """List candidates (ascending) by their pairs, in any order."""
-        found = kernels(pairs.ticks, width)
-        better = np.flatnonzero(found > self._covered[pairs.rows])
-        order = better[np.argsort(pairs.candidates[better], kind="stable")]
-        cuts = np.searchsorted(pairs.candidates[order], rows, side="right")
-        parts = zip(rows.tolist(), np.split(pairs.rows[order], cuts), np.split(found[order], cuts), strict=False)
-        for row, covers, values in parts:
-            self._reach[row] = Reach(covers, values)
+    def add(self, rows: I64, found: Iterable[Reach]) -> None:
+        """Candidates with all that they may cover, as bounds."""
+        self._reach |= zip(rows.tolist(), found, strict=True)
+        for row in rows.tolist():
             heapq.heappush(self._best, (-self._gain(row), row))
 
     def pick(self, wanted: int, bound: tuple[int, int]) -> list[int]:
@@ -55,12 +134,22 @@ class Herd:
             known, row = self._best[0]
             if (gain := self._gain(row)) != -known:
                 heapq.heapreplace(self._best, (-gain, row))
-                continue
-            heapq.heappop(self._best)
-            taken = self._reach.pop(row)
-            _cover(taken.rows, taken.kernels, self._covered)
-            picks.append(row)
+            elif row not in self._measured:
+                rows = self._reach[row].rows
+                self._reach[row] = Reach(rows=rows, kernels=self._measure(row, rows))
+                self._measured.add(row)
+            else:
+                heapq.heappop(self._best)
+                taken = self._reach.pop(row)
+                _cover(taken.rows, taken.kernels, self._covered)
+                picks.append(row)
         return picks
+
+    def drain(self) -> list[tuple[int, int]]:
+        """Take out all that were not picked: rows, and their last known gains."""
+        left = [(row, -known) for known, row in self._best]
+        self._best, self._reach, self._measured = [], {}, set()
+        return left
 
     def _gain(self, row: int) -> int:
         reach = self._reach[row]

@@ -27,7 +27,7 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
-SPARE = 8
+SPARE = 4
 """Labelled rows listed beyond those wanted; if these are as near within the error, all of them are measured."""
 
 
@@ -59,6 +59,11 @@ class Neighbourhoods:
     """Rows by their nearest labelled row, without those that no pick could be worth anything to."""
     candidates: Grouped
     """Rows without a label, by each of their nearest labelled rows."""
+
+    @property
+    def labelled(self) -> int:
+        """K."""
+        return len(self.stands_for.starts) - 1
 
 
 def survey_step(
@@ -104,51 +109,91 @@ class NearestLabelled:
         self._norm = candidates.largest_norm(features)
 
     def find(self, rows: F32, count: int) -> tuple[I32, I64]:
-        """Numbers of the `count` <= K nearest of each row (n, count), nearest first, and the distance to the first.
+        """Numbers of the `count` <= K nearest of each row (n, count), the nearest first, and the distance to that one.
 
-        By canonical distance, ties to the lower number.
+        By canonical distance, ties to the lower number. The others come in no order.
         """
         _, found = self._scorer.nearest(rows, count + SPARE)
-        # The count best listed are no worse than this, so none of the nearest may score lower by twice the error.
         margin = 2.0 * candidates.slack(rows.shape[1], candidates.largest_norm(rows), self._norm)
-        limits = found.scores[:, count - 1].astype(np.float64) - margin
         ticks = np.full((len(rows), count), FAR, np.int64)
         nearest = np.full((len(rows), count), candidates.NOBODY, np.int32)
-        _settle(candidates.frozen(rows), self._features, found.centres, found.scores, limits, ticks, nearest)
+        _settle(candidates.frozen(rows), self._features, found.centres, found.scores, margin, ticks, nearest)
         return nearest, ticks[:, 0]
 
 
 @compiled
-def _settle(rows: F32, features: F32, listed: I32, scores: F32, limits: F64, ticks: I64, nearest: I32) -> None:
-    length = listed.shape[1]
-    for i in range(len(rows)):
-        everyone = scores[i, length - 1] >= limits[i] and length < len(features)
+def _settle(rows: F32, features: F32, listed: I32, scores: F32, margin: float, ticks: I64, nearest: I32) -> None:
+    """Distances decide who is nearest, and where scores within the margin leave open who is among the nearest."""
+    (count, wanted), length = nearest.shape, listed.shape[1]
+    for i in range(count):
+        # The wanted ones that score best are no worse than this, so none of the nearest may score lower by the margin.
+        limit = np.float64(scores[i, wanted - 1]) - margin
+        everyone = scores[i, length - 1] >= limit and length < len(features)
+        is_open = everyone or (length > wanted and scores[i, wanted] >= limit)
+        if not is_open:
+            nearest[i] = listed[i, :wanted]
+            _lead(rows, features, i, scores, margin, ticks, nearest)
+            continue
         for place in range(len(features) if everyone else length):
-            if not everyone and scores[i, place] < limits[i]:
+            if not everyone and scores[i, place] < limit:
                 break
             number = place if everyone else listed[i, place]
             insert(ticks, nearest, i, numerics.distance_ticks(rows, i, features, number), number)
 
 
-def sizes_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> I64:
-    """Rows that each labelled row stands for, over all shards: (K,)."""
-    sizes: I64 = np.sum([np.diff(each.stands_for.starts) for each in held], axis=0)
-    return sizes
+@compiled
+def _lead(rows: F32, features: F32, i: int, scores: F32, margin: float, ticks: I64, nearest: I32) -> None:
+    """Put the nearest of row i first, of those that score best within the margin."""
+    limit = np.float64(scores[i, 0]) - margin
+    for place in range(nearest.shape[1]):
+        if scores[i, place] < limit:
+            break
+        number = nearest[i, place]
+        distance = numerics.distance_ticks(rows, i, features, number)
+        if distance < ticks[i, 0] or (distance == ticks[i, 0] and number < nearest[i, 0]):
+            ticks[i, 0], nearest[i, place], nearest[i, 0] = distance, nearest[i, 0], number
 
 
-def median_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """What all shards come to."""
+
+    median: int
     """Lower median of the distances to the nearest labelled row; of those above zero if it would be zero.
 
     One tick if there are none: then no row is worth anything, and the width of the kernel means nothing.
     """
-    ticks = np.sort(np.concatenate([each.ticks for each in held]))
-    apart = ticks[ticks > 0]
+    total: int
+    """Sum of the uncertainties of all rows."""
+    total_labelled: int
+    """The same of labelled rows."""
+    sizes: I64
+    """Rows that each labelled row stands for (K,)."""
+    candidates: I64
+    """Candidates of each labelled row (K,)."""
+
+
+def facts_step(_: RowSource, labelled: I64, held: Sequence[Neighbourhoods]) -> Facts:
+    """Counts and sums over all shards."""
+    ticks, weights = join(held)
+    return Facts(
+        median=_median(ticks),
+        total=int(weights.sum()),
+        total_labelled=int(weights[labelled].sum()),
+        sizes=np.sum([np.diff(each.stands_for.starts) for each in held], axis=0),
+        candidates=np.sum([np.diff(each.candidates.starts) for each in held], axis=0),
+    )
+
+
+def _median(ticks: I64) -> int:
+    apart = np.sort(ticks[ticks > 0])
     if len(apart) == 0:
         return 1
-    return int(ticks[(len(ticks) - 1) // 2]) or int(apart[(len(apart) - 1) // 2])
+    zeros, middle = len(ticks) - len(apart), (len(ticks) - 1) // 2
+    return int(apart[middle - zeros if middle >= zeros else (len(apart) - 1) // 2])
 
 
-def facts_step(_: RowSource, __: None, held: Sequence[Neighbourhoods]) -> tuple[I64, I64]:
+def join(held: Sequence[Neighbourhoods]) -> tuple[I64, I64]:
     """Distances to the nearest labelled row, and uncertainties, of all rows: (N,) each."""
     return np.concatenate([each.ticks for each in held]), np.concatenate([each.weights for each in held])
 

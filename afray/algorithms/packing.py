@@ -15,10 +15,14 @@ COST_PER_ROW = 512
 
 def pack(sizes: I64) -> list[I64]:
     """Cluster numbers per task, largest clusters first. A cluster above TASK_COST is a task of its own."""
-    order = np.argsort(-sizes, kind="stable")
-    costs = cost(sizes[order])
-    task = (np.cumsum(costs) - costs) // TASK_COST
-    return np.split(order, np.flatnonzero(np.diff(task)) + 1)
+    return split(cost(sizes), TASK_COST)
+
+
+def split(costs: I64, most: int) -> list[I64]:
+    """Numbers per task of about cost `most`, the most expensive first; what costs more is a task of its own."""
+    order = np.argsort(-costs, kind="stable")
+    before = np.cumsum(costs[order]) - costs[order]
+    return np.split(order, np.flatnonzero(np.diff(before // most)) + 1)
 
 
 def cost(sizes: I64) -> I64:

@@ -79,6 +79,10 @@ class Shards(RowSource, Protocol):
         """
         ...
 
+    def hold_each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
+        """Like each, but results stay with the workers, as those of hold."""
+        ...
+
 
 def count_rows(shards: Shards) -> int:
     """N."""
@@ -114,6 +118,9 @@ class LocalShards:
 
     def each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
         return self._run([partial(step, self, task, *args) for task in tasks])
+
+    def hold_each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
+        return self.each(step, tasks, *args)
 
     def _run(self, calls: list[Callable[[], Any]]) -> list[Any]:
         # One BLAS thread per worker thread: two pools of threads on the same cores halve each other.

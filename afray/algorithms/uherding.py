@@ -1,7 +1,6 @@
 """The second round: rows that cover best what the labels so far leave uncertain.
 
-    survey of every row -> width of the kernel -> gains of all candidates -> the best listed -> picked while certain
-                                                                                 ^-- more are listed --'
+    survey of every row -> width of the kernel -> lists of what every row may cover -> picked by one worker
 
 After uncertainty herding (arXiv 2412.20644), as measured in docs/rounds.md: the sum is local, nothing is drawn. Given
 the model, ids do not depend on shards, workers, blocks, threads or the matrix library.
@@ -14,22 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afray.algorithms import coverage, neighbourhoods, packing
-from afray.algorithms.coverage import Pairs
+from afray.algorithms import coverage, herding, neighbourhoods, packing
+from afray.algorithms.coverage import ListTask, Scale
 from afray.algorithms.gemm import Compute
-from afray.algorithms.herding import Herd
-from afray.algorithms.kernel import WHOLE, kernels
+from afray.algorithms.herding import HerdTask
+from afray.algorithms.kernel import WHOLE
 from afray.algorithms.margins import LinearModel
-from afray.algorithms.shards import Progress, Shards, silent
+from afray.algorithms.neighbourhoods import Facts
+from afray.algorithms.shards import Progress, Shards, count_rows, silent
 from afray.errors import SpecError
 
 I64 = NDArray[np.int64]
 
-LISTED = 1024
-"""Candidates listed at once beyond four times those still to be picked."""
 METHOD = "spec.selection.method"
-TAKEN = -1
-"""Stands for the gain of a row that is listed, picked or labelled; below every gain."""
+PAIRS_PER_TASK = 2**24
+"""About 80 ms of work."""
+LIST_BYTES = 4
+"""What a listed pair takes. All lists together get as much as one worker may fill, for one maps them all."""
+UNEVEN = 1.5
+"""A task's lists may take so much more than its share: they are longer in some places than in others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +68,18 @@ def select(
     """
     assert len(labelled) > 0, "the width of the kernel comes from labelled rows"
     survey = _survey(shards, labelled, model, options, compute)
-    if not np.delete(survey.weights, labelled).any():
+    if survey.facts.total == survey.facts.total_labelled:
         problem = "the labels so far leave no row uncertain"
         raise SpecError(METHOD, "uherding", problem, "Stop labelling, or go on by coverage alone with method: kmeans.")
-    gains = _measure_gains(shards, survey, compute, progress)
-    gains[labelled] = TAKEN
-    herd = Herd(kernels(survey.ticks, survey.width), survey.weights >> survey.shift)
-    picks: list[int] = []
-    while len(picks) < budget:
-        wanted = budget - len(picks)
-        rows = _best(gains, 4 * wanted + LISTED)
-        herd.add(rows, _list_pairs(shards, survey, rows, compute), survey.width)
-        gains[rows] = TAKEN
-        best_left = int(np.argmax(gains))
-        picks += herd.pick(wanted, (-int(gains[best_left]), best_left))
-        progress("select", len(picks), budget)
-    return np.array(picks, np.int64)
+    row_count = count_rows(shards)
+    progress("gains", 0, row_count)
+    listed = _list(shards, survey, compute)
+    progress("gains", row_count, row_count)
+    task = HerdTask(budget=budget, labelled=labelled)
+    (picks,) = shards.each(herding.herd_step, [task], survey.held, listed, survey.scale, compute)
+    progress("select", budget, budget)
+    found: I64 = picks
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,15 +87,8 @@ class Survey:
     """The pool as the labelled rows divide it; `held` stays with the workers."""
 
     held: list[object]
-    tasks: list[I64]
-    """Numbers of labelled rows that are looked at together."""
-    width: float
-    ticks: I64
-    """Distance of each row to its nearest labelled row (N,)."""
-    weights: I64
-    """Uncertainty of each row (N,)."""
-    shift: int
-    """Bits that all uncertainties lose."""
+    facts: Facts
+    scale: Scale
 
 
 def _survey(
@@ -105,12 +96,9 @@ def _survey(
 ) -> Survey:
     features = shards.take(labelled)
     held = shards.hold(neighbourhoods.survey_step, labelled, features, options.neighbours, model, compute)
-    (median,) = shards.each(neighbourhoods.median_step, [None], held)
-    (sizes,) = shards.each(neighbourhoods.sizes_step, [None], held)
-    ((ticks, weights),) = shards.each(neighbourhoods.facts_step, [None], held)
-    width = options.kernel_scale * median
-    shift = spare_bits(sum(weights.tolist()))
-    return Survey(held=held, tasks=packing.pack(sizes), width=width, ticks=ticks, weights=weights, shift=shift)
+    (facts,) = shards.each(neighbourhoods.facts_step, [labelled], held)
+    scale = Scale(width=options.kernel_scale * facts.median, shift=spare_bits(facts.total))
+    return Survey(held=held, facts=facts, scale=scale)
 
 
 def spare_bits(total: int) -> int:
@@ -118,23 +106,12 @@ def spare_bits(total: int) -> int:
     return max(0, (total * WHOLE).bit_length() - 63)
 
 
-def _measure_gains(shards: Shards, survey: Survey, compute: Compute, progress: Progress) -> I64:
-    """What every row would gain as the first pick: (N,)."""
-    gains = np.zeros(len(survey.ticks), np.int64)
-    progress("gains", 0, len(gains))
-    for rows, found in shards.each(coverage.gains_step, survey.tasks, survey.held, survey.width, survey.shift, compute):
-        np.add.at(gains, rows, found)
-    progress("gains", len(gains), len(gains))
-    return gains
-
-
-def _best(gains: I64, count: int) -> I64:
-    """The `count` rows of largest gain, ties to the lower row, as far as there are any: ascending."""
-    free = np.flatnonzero(gains != TAKEN)
-    if len(free) > count:
-        free = free[np.lexsort((free, -gains[free]))[:count]]
-    return np.sort(free)
-
-
-def _list_pairs(shards: Shards, survey: Survey, rows: I64, compute: Compute) -> Pairs:
-    return coverage.join(shards.each(coverage.pairs_step, survey.tasks, survey.held, rows, compute))
+def _list(shards: Shards, survey: Survey, compute: Compute) -> list[object]:
+    """What every row may cover, as lists that stay with the workers."""
+    work = survey.facts.sizes * survey.facts.candidates
+    room = UNEVEN * compute.rows_within(1.0, LIST_BYTES) / max(1, work.sum())
+    tasks = [
+        ListTask(numbers=numbers, room=int(room * work[numbers].sum()))
+        for numbers in packing.split(work, PAIRS_PER_TASK)
+    ]
+    return shards.hold_each(coverage.list_step, tasks, survey.held, survey.scale, compute)

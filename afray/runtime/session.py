@@ -17,11 +17,15 @@ os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
 import ray
 
 from afray.errors import Retryable
+from afray.runtime import room
 
 ADDRESS = "RAY_ADDRESS"
 CONNECT_SECONDS = 10.0
-OBJECT_STORE_BYTES = 512 * 2**20
-"""Only centres and assignments pass through the object store; pixels and vectors never do."""
+SMALLEST_STORE, LARGEST_STORE = 2**29, 2**31
+"""Bytes of the object store: memory is taken as it fills. Centres, assignments and lists of a round pass through it;
+pixels and vectors never do."""
+STORE_SHARE = 0.25
+"""Of what memory is left."""
 MALLOC = {"arena_max": 1, "hugetlb": 1, "mmap_threshold": 2**30, "trim_threshold": 2**32}
 TUNABLES, TUNED = "GLIBC_TUNABLES", ":".join(f"glibc.malloc.{name}={value}" for name, value in MALLOC.items())
 """Read by the C library of a worker when it starts. Layers of a model take and free the same megabytes for every batch:
@@ -72,7 +76,7 @@ def _start(workers: int) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
+            object_store_memory=min(LARGEST_STORE, max(SMALLEST_STORE, int(STORE_SHARE * room.available_bytes()))),
         )
     except ValueError:
         raise  # a setting of this program is wrong

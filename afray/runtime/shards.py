@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,13 @@ REMAKES = 3
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A result that stays in the object store; `recipe` makes it again if its node is lost."""
+    """A result that stays in the object store, and how to make it again if its node is lost."""
 
     reference: Any
-    recipe: Task
+    recipe: Callable[[], Task]
+    """The task, with what it needs as that lies in the store now."""
+    needs: tuple[Held, ...] = ()
+    """Held results that the task needs."""
 
 
 class RayShards:
@@ -102,25 +106,37 @@ class RayShards:
     def hold(self, step: Callable[..., Any], *args: Any) -> list[Any]:
         tasks = self._map_tasks(step, args)
         references = self._crew.run(tasks, keep=True)
-        return [Held(reference, task) for reference, task in zip(references, tasks, strict=True)]
+        return [Held(reference, partial(_as_it_was, task)) for reference, task in zip(references, tasks, strict=True)]
 
     def each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
+        return self._each(step, tasks, args, keep=False)
+
+    def hold_each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
+        references = self._each(step, tasks, args, keep=True)
+        needs = tuple(_held_in(args))
+        return [
+            Held(reference, partial(self._each_task, step, number, task, args), needs)
+            for number, (task, reference) in enumerate(zip(tasks, references, strict=True))
+        ]
+
+    def _each(self, step: Callable[..., Any], tasks: Sequence[Any], args: tuple[Any, ...], *, keep: bool) -> list[Any]:
         for _ in range(REMAKES):
             try:
-                return self._each(step, tasks, args)
+                return self._run_each(step, tasks, args, keep=keep)
             except ObjectLostError:
                 self._remake(list(_held_in(args)))
-        return self._each(step, tasks, args)
+        return self._run_each(step, tasks, args, keep=keep)
 
-    def _each(self, step: Callable[..., Any], tasks: Sequence[Any], args: tuple[Any, ...]) -> list[Any]:
-        sent = [_send(argument) for argument in args]
-        return self._crew.run(
-            [
-                Task(name=f"{step.__name__} {number}", function=_run_each, args=(self._source, step, task, *sent))
-                for number, task in enumerate(tasks)
-            ],
-            on_done=self._count,
-        )
+    def _run_each(
+        self, step: Callable[..., Any], tasks: Sequence[Any], args: tuple[Any, ...], *, keep: bool
+    ) -> list[Any]:
+        sent = tuple(_send(argument) for argument in args)
+        made = [self._each_task(step, number, task, sent) for number, task in enumerate(tasks)]
+        return self._crew.run(made, keep=keep, on_done=None if keep else self._count)
+
+    def _each_task(self, step: Callable[..., Any], number: int, task: Any, args: tuple[Any, ...]) -> Task:
+        sent = tuple(_send(argument) for argument in args)
+        return Task(name=f"{step.__name__} {number}", function=_run_each, args=(self._source, step, task, *sent))
 
     def _count(self, _: int, result: Any) -> None:
         """Here, where every result comes by: a worker that is let go of takes with it what it has not yet told Ray."""
@@ -135,9 +151,17 @@ class RayShards:
         ]
 
     def _remake(self, held: list[Held]) -> None:
-        references = self._crew.run([handle.recipe for handle in held], keep=True)
-        for handle, reference in zip(held, references, strict=True):
+        """Make results anew, those first that others need."""
+        if needed := list({id(one): one for handle in held for one in handle.needs}.values()):
+            self._remake(needed)
+        left = [handle for handle in held if handle not in needed]
+        references = self._crew.run([handle.recipe() for handle in left], keep=True)
+        for handle, reference in zip(left, references, strict=True):
             handle.reference = reference
+
+
+def _as_it_was(task: Task) -> Task:
+    return task
 
 
 def _held_in(argument: Any) -> Iterator[Held]:

@@ -13,13 +13,14 @@ from collections.abc import Callable
 import harness
 from harness import Bar
 
-from bars import activeft, exactness, large, memory, robustness, shares, stage2, threads, workers
+from bars import activeft, exactness, large, memory, robustness, rounds, shares, stage2, threads, workers
 
 SECTIONS: dict[str, Callable[[], list[Bar]]] = {
     "exact": exactness.check,
     "robust": robustness.check,
     "stage2": stage2.measure,
     "large": large.measure,
+    "rounds": rounds.measure,
     "activeft": activeft.measure,
     "memory": memory.measure,
     "threads": threads.measure,

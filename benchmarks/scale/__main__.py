@@ -17,7 +17,7 @@ import harness
 from harness import Bar
 
 from afray.runtime.session import usable_cpus
-from scale import driver, equality, plan, speed
+from scale import driver, equality, plan, rounds, speed
 from scale.plan import Plan
 
 SECTIONS: dict[str, Callable[[Plan], list[Bar]]] = {
@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Plan], list[Bar]]] = {
     "coarse": equality.compare_coarse,
     "driver": driver.measure,
     "giant": equality.compare_giant,
+    "round": rounds.measure,
 }
 
 

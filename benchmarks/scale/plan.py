@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,7 +68,15 @@ def like_imagenet(rows: int, *, steps: int, workers: int, folder: Path) -> Plan:
 
 
 def write_manifest(plan: Plan) -> Path:
-    """The job of a plan as a file. Rows of the generator have length 1: l2 leaves them as they are."""
+    """The job of a plan as a file."""
+    core = {"size": plan.cores, "steps": plan.steps}
+    return write_job(plan, plan.output, {"budget": {"count": plan.labels}, "core": core})
+
+
+def write_job(
+    plan: Plan, output: Path, selection: Mapping[str, object], previous: Mapping[str, object] | None = None
+) -> Path:
+    """A job on the plan's pool as a file. Rows of the generator have length 1: l2 leaves them as they are."""
     content = {
         "apiVersion": "afray.dev/v1alpha1",
         "kind": "SelectionJob",
@@ -75,11 +84,12 @@ def write_manifest(plan: Plan) -> Path:
         "spec": {
             "pool": {"uri": str(plan.pool), "format": "embeddings"},
             "embedding": {"normalize": "l2"},
-            "selection": {"budget": {"count": plan.labels}, "core": {"size": plan.cores, "steps": plan.steps}},
-            "output": {"uri": str(plan.output)},
+            "selection": dict(selection),
+            "output": {"uri": str(output)},
+            **({"previous": dict(previous)} if previous else {}),
         },
     }
-    path = plan.output.with_suffix(".yaml")
+    path = output.with_suffix(".yaml")
     path.write_text(yaml.safe_dump(content))
     return path
 

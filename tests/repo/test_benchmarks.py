@@ -47,7 +47,7 @@ def test_every_section_of_the_core_s_bars_runs_and_writes_its_bars(
     benchmark.main()
 
     bars = {bar.pop("bar"): bar for bar in json.loads((tmp_path / "bars.json").read_text())}
-    assert {name.split()[0] for name in bars} == {"1", "3", "4", "5", "6", "7", "9", "12", "14", "16"}
+    assert {name.split()[0] for name in bars} == {"1", "3", "4", "5", "6", "7", "9", "12", "14", "16", "17"}
     assert all(set(bar) == {"value", "target", "holds", "spread"} for bar in bars.values())
     exact = [bar["holds"] for name, bar in bars.items() if "ways" in name or "transcription" in name]
     assert exact == [True] * 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import round_oracle, synthetic
 
-from afray.algorithms import margins, uherding
+from afray.algorithms import herding, margins, uherding
 from afray.algorithms.gemm import Compute
 from afray.algorithms.kernel import WHOLE
 from afray.algorithms.margins import LinearModel
@@ -44,9 +44,19 @@ def test_rows_that_run_out_of_the_first_list_are_listed_in_turn(monkeypatch: pyt
     labelled = np.arange(0, 700, 90)
     model = make_model(16, 3, 0)
     at_once = uherding.select(LocalShards(features), labelled, model, 300)
-    monkeypatch.setattr(uherding, "LISTED", -1199)
+    monkeypatch.setattr(herding, "LEADERS", 1)
+    monkeypatch.setattr(herding, "LEADERS_PER_PICK", 0)
     in_turn = uherding.select(LocalShards(features), labelled, model, 300)
     assert in_turn.tolist() == at_once.tolist()
+
+
+@pytest.mark.parametrize("memory", [0, 2000])
+def test_lists_that_find_no_room_are_made_when_they_are_needed(memory: int) -> None:
+    features = synthetic.make(700, 12, dim=16)
+    labelled, model = np.arange(0, 700, 90), make_model(16, 3, 0)
+    roomy = uherding.select(LocalShards(features), labelled, model, 60)
+    tight = uherding.select(LocalShards(features, shards=2), labelled, model, 60, compute=Compute(memory=memory))
+    assert tight.tolist() == roomy.tolist()
 
 
 def test_rows_that_gain_nothing_are_picked_from_the_lowest_on() -> None:
