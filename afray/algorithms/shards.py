@@ -69,7 +69,9 @@ class Shards(RowSource, Protocol):
         ...
 
     def hold(self, step: Callable[..., Any], *args: Any) -> list[Any]:
-        """Like map, but results stay with the workers: opaque handles, only good as arguments of `each`."""
+        """Like map, but results stay with the workers: opaque handles, only good as arguments of `each`
+        and `hold_each`.
+        """
         ...
 
     def each(self, step: Callable[..., Any], tasks: Sequence[Any], *args: Any) -> list[Any]:
