@@ -75,7 +75,7 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, inputs: Mapp
     centres = len(labelled) + (options.core_size or budget)
     fitting = shards.fit(centres)
     is_large = probing.is_worth_it(rows, centres, shards.dim)
-    return methods.select(
+    found = methods.select(
         spec.method,
         shards,
         budget,
@@ -83,6 +83,8 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, inputs: Mapp
         shards.choose_products(fitting) if is_large else fitting,
         progress=lambda step, done, total: bar.update(done, total, step),
     )
+    shards.give_back()
+    return found
 
 
 def find_labelled(inputs: Mapping[str, bytes], pool: EmbeddedPool) -> I64:

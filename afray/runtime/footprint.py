@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 SELF = Path("/proc/self")
@@ -28,6 +30,12 @@ def share_bytes(process: Path = SELF) -> int:
     if not rollup.exists():
         return peak_bytes() if process == SELF else 0
     return _kibibytes(rollup).get("Pss", 0) * 1024
+
+
+def give_back() -> None:
+    """Return to the system what was freed: workers keep it for their next batch, and there may be none."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _kibibytes(file: Path) -> Mapping[str, int]:

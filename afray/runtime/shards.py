@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from afray.algorithms.clusters import Outcome, Setting
 from afray.algorithms.gemm import Compute
 from afray.algorithms.shards import F32, I64, Shard
-from afray.runtime import probing, room
+from afray.runtime import footprint, probing, room
 from afray.runtime.counting import count_clusters
 from afray.runtime.crew import Crew, Task
 from afray.runtime.features import FeatureFile
@@ -82,6 +82,10 @@ class RayShards:
         found: dict[str, int] = dict(self._crew.run(tasks))
         per_machine = -(-len(self._crew) // len(found))
         return room.fit(min(found.values()), per_machine, centres, self.dim)
+
+    def give_back(self) -> None:
+        """Let workers return the memory that they keep for more of the same: a selection is over."""
+        self._crew.run([Task(name="memory given back", function=_run_give_back) for _ in range(len(self._crew))])
 
     def choose_products(self, compute: Compute) -> Compute:
         """Let every worker try which matrix product is fastest on its machine; the answer leaves that to them.
@@ -241,6 +245,10 @@ def _run_map(
 
 def _run_room(_: WorkerContext) -> tuple[str, int]:
     return ray.get_runtime_context().get_node_id(), room.available_bytes()
+
+
+def _run_give_back(_: WorkerContext) -> None:
+    footprint.give_back()
 
 
 def _run_take(context: WorkerContext, source: list[Any], rows: Any) -> F32:
