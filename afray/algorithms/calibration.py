@@ -55,7 +55,7 @@ class Judgement:
     is_right: NDArray[np.bool_]
     """(n,)"""
     raw: F64
-    """(n,) probability of the predicted class, before calibration; NaN where no other fold has the row's class."""
+    """(n,) probability of the predicted class, before calibration; NaN where no model tells the row's from another."""
     calibrated: F64
     """(n,) the same after it."""
 
@@ -63,12 +63,16 @@ class Judgement:
 def judge(features: F32, classes: I64) -> Judgement:
     """Cross-validated predictions of labelled rows (n, D) of classes 0..C-1 (n,), rows ascending.
 
-    The folds are those that choose the temperature. A row whose class no other fold has is wrong.
+    The folds are those that choose the temperature. A row whose class no other fold has is wrong; where the others
+    have one class only, they predict that.
     """
     folds = list(_held_out(features.astype(np.float64), classes))
     temperature = _choose_temperature(folds)
     is_right = np.zeros(len(classes), np.bool_)
     raw, calibrated = np.full(len(classes), np.nan), np.full(len(classes), np.nan)
+    for seen in _folds(classes):
+        if len(known := np.unique(classes[seen])) == 1:
+            is_right |= ~seen & (classes == known[0])
     for fold in folds:
         is_right[fold.rows] = fold.scores.argmax(axis=1) == fold.truth
         raw[fold.rows] = _softmax(fold.scores).max(axis=1)
@@ -113,10 +117,7 @@ def _choose_temperature(folds: Sequence[Fold]) -> float:
 
 def _held_out(features: F64, classes: I64) -> Iterator[Fold]:
     """The rows of each fold, by a model of the other folds that knows their class."""
-    fold = np.empty(len(classes), np.int64)
-    fold[np.argsort(classes, kind="stable")] = np.arange(len(classes)) % FOLDS
-    for number in range(FOLDS):
-        seen = fold != number
+    for seen in _folds(classes):
         known = np.unique(classes[seen])
         judged = ~seen & np.isin(classes, known)
         if len(known) >= 2 and judged.any():
@@ -126,6 +127,13 @@ def _held_out(features: F64, classes: I64) -> Iterator[Fold]:
                 scores=features[judged] @ weights.T + offsets,
                 truth=np.searchsorted(known, classes[judged]),
             )
+
+
+def _folds(classes: I64) -> Iterator[NDArray[np.bool_]]:
+    """Of each fold, which rows the others have: every class is dealt out in order."""
+    fold = np.empty(len(classes), np.int64)
+    fold[np.argsort(classes, kind="stable")] = np.arange(len(classes)) % FOLDS
+    return (fold != number for number in range(FOLDS))
 
 
 def _log_loss(scores: F64, truth: I64) -> float:

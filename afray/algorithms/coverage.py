@@ -58,10 +58,10 @@ def list_step(
 ) -> Reaches:
     """What all candidates of some labelled rows may cover of the rows that these stand for."""
     parts: list[Reaches] = []
-    room = task.room
+    room, norm = task.room, _largest_norm(held)
     for number in task.numbers.tolist():
         some = candidates_of(held, number, None)
-        for cell in _cells(source, held, number, scale):
+        for cell in _cells(source, held, number, norm, scale):
             parts.append(cell.list(source, some, room, compute))
             room -= len(parts[-1].entries)
     return reaches.join(parts)
@@ -72,15 +72,21 @@ def list_wanted(
 ) -> Reaches:
     """What the `wanted` candidates (ascending) may cover, whatever room that takes."""
     parts: list[Reaches] = []
+    norm = _largest_norm(held)
     for number in range(held[0].labelled):
         some = candidates_of(held, number, wanted)
-        cells = _cells(source, held, number, scale) if len(some.rows) else ()
+        cells = _cells(source, held, number, norm, scale) if len(some.rows) else ()
         parts += (cell.list(source, some, np.iinfo(np.int64).max, compute) for cell in cells)
     return reaches.join(parts)
 
 
-def _cells(source: RowSource, held: Sequence[Neighbourhoods], number: int, scale: Scale) -> Iterator[_Cell]:
-    norm = max(float(np.sqrt(2.0 * each.half_squares.max(initial=0.0))) for each in held)
+def _largest_norm(held: Sequence[Neighbourhoods]) -> float:
+    return max(float(np.sqrt(2.0 * each.half_squares.max(initial=0.0))) for each in held)
+
+
+def _cells(
+    source: RowSource, held: Sequence[Neighbourhoods], number: int, norm: float, scale: Scale
+) -> Iterator[_Cell]:
     for rows in _cut(stood_for(held, number), STRIP):
         yield _Cell(rows, source.take(rows.rows), norm, scale)
 

@@ -28,17 +28,21 @@ F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
 LEADERS, LEADERS_PER_PICK = 1024, 4
-"""Candidates taken out at once: so many, and so many for each row still to be picked."""
+"""Candidates taken out at once: so many, and so many for each row still to be picked, if their pairs find room."""
+PAIR_BYTES = 24
+"""Of a leader's pair: row, kernel, and its entry twice while it is listed anew."""
 TAKEN = -1
 """Stands for the gain of a row that is picked, labelled or among the leaders; below every gain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HerdTask:
-    """How many rows to pick, and the rows that have labels."""
+    """How many rows to pick, the rows that have labels, and what the largest list may hold."""
 
     budget: int
     labelled: I64
+    reach: int
+    """Rows that any candidate may cover, at most."""
 
 
 def herd_step(
@@ -53,15 +57,15 @@ def herd_step(
     ticks, weights = neighbourhoods.join(held)
     covered, weights = kernels(ticks, scale.width), weights >> scale.shift
     herd = Herd(covered, weights, lambda row, rows: kernels(_measure(source, row, rows), scale.width))
-    is_listed = np.ones(len(ticks), np.bool_)
-    for each in listed:
-        is_listed[each.unlisted] = False
+    is_listed, pairs = reaches.count_pairs(listed, len(ticks), task.reach)
+    most = compute.rows_within(1.0, PAIR_BYTES)
     gains = np.full(len(ticks), np.iinfo(np.int64).max)
     gains[task.labelled] = TAKEN
     picks: list[int] = []
     while (wanted := task.budget - len(picks)) > 0:
         _lower(gains, listed, covered, weights)
-        rows = _best(gains, LEADERS + LEADERS_PER_PICK * wanted)
+        best = _best(gains, LEADERS + LEADERS_PER_PICK * wanted)
+        rows = np.sort(best[: max(1, np.searchsorted(np.cumsum(pairs[best]), most, side="right"))])
         there, missing = rows[is_listed[rows]], rows[~is_listed[rows]]
         herd.add(there, reaches.gather(listed, there, covered))
         if len(missing):
@@ -84,13 +88,13 @@ def _lower(gains: I64, listed: Sequence[Reaches], covered: I64, weights: I64) ->
 
 
 def _best(gains: I64, count: int) -> I64:
-    """The `count` rows of largest gain, ties to the lower row, as far as there are any: ascending."""
+    """The `count` rows of largest gain, best first, ties to the lower row, as far as there are any."""
     free = np.flatnonzero(gains != TAKEN)
     if len(free) > count:
         least = np.partition(gains[free], len(free) - count)[len(free) - count]
         free = free[gains[free] >= least]
-        free = free[np.lexsort((free, -gains[free]))[:count]]
-    return np.sort(free)
+    ordered: I64 = free[np.lexsort((free, -gains[free]))[:count]]
+    return ordered
 
 
 def _measure(source: RowSource, row: int, rows: I64) -> I64:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from afray.algorithms.jit import compiled
 from afray.algorithms.kernel import WHOLE
 
+Bools = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
@@ -93,6 +94,16 @@ def gather(reaches: Sequence[Reaches], wanted: I64, covered: I64) -> Iterator[Re
         _copy(some, whose, each.bases, each.starts, each.entries, each.rows, covered, ends, rows, kernels)
     for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
         yield Reach(rows=rows[first:last], kernels=kernels[first:last])
+
+
+def count_pairs(reaches: Sequence[Reaches], rows: int, longest: int) -> tuple[Bools, I64]:
+    """Which of all rows (N,) are listed in every cell, and how many pairs each has: `longest` for one that is not."""
+    is_listed, pairs = np.ones(rows, np.bool_), np.zeros(rows, np.int64)
+    for each in reaches:
+        is_listed[each.unlisted] = False
+        _add(each.candidates, np.diff(each.starts), pairs)
+    pairs[~is_listed] = longest
+    return is_listed, pairs
 
 
 @compiled

@@ -75,7 +75,8 @@ def select(
     progress("gains", 0, row_count)
     listed = _list(shards, survey, compute)
     progress("gains", row_count, row_count)
-    task = HerdTask(budget=budget, labelled=labelled)
+    reach = int(np.sort(survey.facts.sizes)[-options.neighbours :].sum())
+    task = HerdTask(budget=budget, labelled=labelled, reach=reach)
     (picks,) = shards.each(herding.herd_step, [task], survey.held, listed, survey.scale, compute)
     progress("select", budget, budget)
     found: I64 = picks

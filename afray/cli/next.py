@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
@@ -14,6 +14,9 @@ from afray.api.selection import LARGEST_COUNT, Method
 from afray.cli.labels import choose, describe_file
 from afray.cli.output import Output, OutputFormat, console, emit, errors_as_exit_codes
 from afray.cli.requirements import require_run_extra
+
+if TYPE_CHECKING:
+    from afray.driver.rounds.planning import NextRound
 
 
 def next_round(
@@ -53,14 +56,16 @@ def next_round(
             finetune=finetune,
         )
         planned = plan_round(resolve(before, here), plan)
-        screen = console(stderr=True)
-        waits = "" if labels else "; it waits for the labels of the round before"
-        screen.print(
-            f"round {planned.number}: {planned.answered} rows have an answer, {budget} more will be chosen{waits}"
-        )
-        for advice in planned.advice:
-            screen.print(f"note: {advice}")
+        _tell(planned, budget, waits=not labels)
         text = yaml.safe_dump(planned.manifest, sort_keys=False, allow_unicode=True)
         metadata = planned.manifest["metadata"]
         assert isinstance(metadata, dict)
         emit(Output(table=text, data=planned.manifest, name=f"selectionjob.{GROUP}/{metadata['name']}"), form)
+
+
+def _tell(planned: NextRound, budget: int, *, waits: bool) -> None:
+    screen = console(stderr=True)
+    then = "; it waits for the labels of the round before" if waits else ""
+    screen.print(f"round {planned.number}: {planned.answered} rows have an answer, {budget} more will be chosen{then}")
+    for advice in planned.advice:
+        screen.print(f"note: {advice}")

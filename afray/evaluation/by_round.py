@@ -20,6 +20,8 @@ from afray.evaluation.labels import I64, LabelledRows
 
 Bools = NDArray[np.bool_]
 QUANTILE = 1.959963984540054
+UNSEEN = 3.0
+"""Of n rows, what none of them showed has a share of up to UNSEEN / n (the rule of three)."""
 """Of the normal distribution, for intervals of 95 %."""
 
 
@@ -94,10 +96,11 @@ def judge_heldout(before: LabelledRows, now: LabelledRows, test: LabelledRows) -
 
 
 def compare(without: Bools, with_them: Bools) -> Gain:
-    """Paired by row; the interval is that of a mean of independent rows."""
+    """Paired by row; the interval is that of a mean of independent rows, and not below 3 / n, where none changed."""
     changes = with_them.astype(np.float64) - without
     mean, count = float(changes.mean()), len(changes)
     reach = QUANTILE * float(changes.std(ddof=1)) / math.sqrt(count) if count > 1 else 1.0
+    reach = max(reach, UNSEEN / count)
     return Gain(
         rows=count,
         without=float(without.mean()),

@@ -3,7 +3,7 @@
 Further columns are read on request only, for in a table of labels known beforehand they may mean anything:
 
     status         which rows people looked at without giving them a label
-    annotator      who said it; a row may then have several lines
+    annotator      who said it; a row may then have several lines. A column that nobody has filled in says nothing
     labelled_at    when; of what one person said about a row the newest counts, else what stands last in the file
 """
 
@@ -35,8 +35,7 @@ class Line(NamedTuple):
     id: str
     label: str
     status: str = ""
-    annotator: str | None = None
-    """None: the file does not say who said what."""
+    annotator: str = ""
     labelled_at: str = ""
 
 
@@ -48,14 +47,16 @@ def read(kind: str, place: str, content: bytes, *, are_answers: bool, complain: 
     """
     votes: dict[str, list[Vote]] = {}
     listed = 0
-    for line in _READERS[kind](place, content, are_answers, complain):
+    read_lines = _READERS[kind]
+    tells_who = any(line.annotator for line in read_lines(place, content, are_answers, lambda _: None))
+    for line in read_lines(place, content, are_answers, complain):
         listed += 1
         vote = _vote(line)
         if isinstance(vote, Finding):
             complain(vote)
             continue
         cast = votes.setdefault(line.id, [])
-        if line.annotator is not None or not cast:
+        if tells_who or not cast:
             cast.append(vote)
         elif (answer := settle([vote])) != (known := settle(cast)):
             complain(_contradiction(line, answer, known, are_answers))

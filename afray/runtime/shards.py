@@ -124,11 +124,15 @@ class RayShards:
         ]
 
     def _each(self, step: Callable[..., Any], tasks: Sequence[Any], args: tuple[Any, ...], *, keep: bool) -> list[Any]:
+        is_lost = False
         for _ in range(REMAKES):
             try:
+                if is_lost:  # and may be again, while it is made anew
+                    self._remake(list(_held_in(args)))
                 return self._run_each(step, tasks, args, keep=keep)
             except ObjectLostError:
-                self._remake(list(_held_in(args)))
+                is_lost = True
+        self._remake(list(_held_in(args)))
         return self._run_each(step, tasks, args, keep=keep)
 
     def _run_each(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from afray.api.job import SelectionJob
 from afray.driver.labelling import Labels, load_known_labels
+from afray.errors import IntegrityError, PoolError, StorageError
 from afray.pool.findings import Finding, name_some
 
 Known = Mapping[str, Mapping[str, str]]
@@ -25,6 +26,19 @@ def name_known(labels: Labels) -> Known:
 def read_known(job: SelectionJob) -> Known:
     """The same, read now. Raises what reading label files raises."""
     return name_known(load_known_labels(job))
+
+
+def find_poor_of(labels: Mapping[str, str], job: SelectionJob) -> Iterator[Finding]:
+    """The same as `find_poor` beside what a job knows; that it can not be looked up now is worth a note, no more."""
+    known: Known = {}
+    try:
+        known = read_known(job)
+    except (PoolError, StorageError, IntegrityError) as error:
+        yield Finding(
+            problem=f"the classes that are known beforehand can not be looked up ({error})",
+            remedy="Whether some of them have no label is not told; nothing else is missing",
+        )
+    yield from find_poor(labels, known)
 
 
 def find_poor(labels: Mapping[str, str], known: Known) -> Iterator[Finding]:

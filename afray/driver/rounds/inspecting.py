@@ -14,7 +14,7 @@ from afray.api.job import SelectionJob
 from afray.api.training import AnnotationsSpec
 from afray.driver.labelling import find_unfit, list_open
 from afray.driver.rounds.accepting import find_unasked
-from afray.driver.rounds.classes import find_poor, read_known
+from afray.driver.rounds.classes import find_poor_of
 from afray.driver.rounds.earlier import EarlierRound, open_round
 from afray.pool.answers import Answers
 from afray.pool.findings import Finding
@@ -106,7 +106,7 @@ def _describe_rows(answers: Answers, earlier: EarlierRound, faulty: set[str]) ->
 
 def _describe_classes(answers: Answers, earlier: EarlierRound) -> Iterator[Finding]:
     if answers.labels:
-        yield from find_poor({**earlier.known.labels, **answers.labels}, read_known(earlier.job))
+        yield from find_poor_of({**earlier.known.labels, **answers.labels}, earlier.job)
 
 
 def _count(rows: int) -> str:

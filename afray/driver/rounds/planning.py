@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from afray.api.checks.pods import GPU
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
 from afray.api.selection import Method
@@ -17,7 +18,7 @@ from afray.api.texts import JOB_NAME
 from afray.api.training import AnnotationsSpec
 from afray.driver.rounds.accepting import accept
 from afray.driver.rounds.answers import AllAnswers
-from afray.driver.rounds.classes import find_poor, read_known
+from afray.driver.rounds.classes import find_poor_of
 from afray.driver.rounds.earlier import EarlierRound, open_round
 from afray.reporting import certificate as certificates
 
@@ -73,8 +74,8 @@ def plan_round(output: str, plan: Plan) -> NextRound:
     manifest = _manifest(earlier, uri, plan, known, number)
     load_object(manifest, "the next round")
     labels = len(known.labels) + (0 if plan.labels else len(earlier.selected)) + plan.budget
-    poor = find_poor(known.labels, read_known(earlier.job)) if plan.labels else ()
-    advice = (*_advise(labels, plan, number), *map(str, poor))
+    poor = find_poor_of(known.labels, earlier.job) if plan.labels else ()
+    advice = (*_advise(labels, plan, number), *_spare_gpus(earlier.job, plan), *map(str, poor))
     return NextRound(manifest=manifest, number=number, answered=len(known.ids), advice=advice)
 
 
@@ -121,4 +122,15 @@ def _advise(total: int, plan: Plan, number: int) -> Iterator[str]:
         yield (
             "a nearest neighbour was measured to gain nothing from rounds, and to lose up to 2 points from 500 labels "
             "on: it is a trained classifier that gains. Train one, or choose by --method kmeans"
+        )
+
+
+def _spare_gpus(job: SelectionJob, plan: Plan) -> Iterator[str]:
+    finetunes = job.spec.finetune is not None and plan.finetune
+    groups = job.spec.cluster.workers if job.spec.cluster is not None else ()
+    named = [group.name for group in groups if GPU in group.resources]
+    if named and not finetunes:
+        yield (
+            f"the workers {', '.join(named)} ask for {GPU}: a round embeds only rows that are new, so where there are "
+            "none take it out of spec.cluster.workers[].resources"
         )

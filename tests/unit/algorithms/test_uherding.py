@@ -50,7 +50,7 @@ def test_rows_that_run_out_of_the_first_list_are_listed_in_turn(monkeypatch: pyt
     assert in_turn.tolist() == at_once.tolist()
 
 
-@pytest.mark.parametrize("memory", [0, 2000])
+@pytest.mark.parametrize("memory", [0, 2000, 20_000])
 def test_lists_that_find_no_room_are_made_when_they_are_needed(memory: int) -> None:
     features = synthetic.make(700, 12, dim=16)
     labelled, model = np.arange(0, 700, 90), make_model(16, 3, 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from afray.driver.rounds.classes import find_poor, find_thin
+import pytest
+from helpers.manifests import make_job
+
+from afray.driver.rounds.classes import find_poor, find_poor_of, find_thin
 
 
 def label(*names: str) -> dict[str, str]:
@@ -40,3 +43,12 @@ def test_one_class_alone_is_said_to_tell_nothing_apart(count: int) -> None:
     assert found.problem == f"all {count} labels are of one class ('good')"
     assert "covers the pool without a model" in found.remedy
     assert list(find_thin(label(*["good"] * count), {})) == []
+
+
+def test_known_labels_that_cannot_be_read_are_a_note_beside_the_rest(tmp_path: Path) -> None:
+    gone = {"uri": str(tmp_path / "gone.csv"), "format": "csv"}
+    job = make_job({"spec.pool.labels": gone})
+    unread, single = find_poor_of(label("good", "good"), job)
+    assert "can not be looked up" in unread.problem
+    assert "gone.csv" in unread.problem
+    assert single.problem == "all 2 labels are of one class ('good')"

@@ -82,9 +82,18 @@ def test_held_out_rows_judge_both_models() -> None:
     assert gain.difference.low < gain.difference.value < gain.difference.high
 
 
-def test_models_that_agree_on_every_row_differ_by_nothing() -> None:
-    right = np.array([True, False, True])
-    assert by_round.compare(right, right).difference == by_round.Interval(value=0.0, low=0.0, high=0.0)
+def test_that_no_row_changed_is_no_proof_that_none_would() -> None:
+    right = np.arange(60) % 3 > 0
+    assert by_round.compare(right, right).difference == by_round.Interval(value=0.0, low=-0.05, high=0.05)
+    assert by_round.compare(right[:2], right[:2]).difference == by_round.Interval(value=0.0, low=-1.0, high=1.0)
+
+
+def test_a_single_defect_among_good_rows_spoils_no_other_row() -> None:
+    rows = blobs(40, classes=2)
+    codes = np.array([*[0] * 39, 1], np.int64)
+    found = calibration.judge(rows.vectors, codes)
+    assert found.is_right.tolist() == [*[True] * 39, False]
+    assert np.isnan(found.raw).sum() == 10, "what the fold of the defect says needs a second class"
 
 
 def test_the_interval_of_a_share_stays_between_nothing_and_all() -> None:

@@ -186,6 +186,11 @@ def test_without_times_what_a_person_said_last_in_the_file_counts(tmp_path: Path
     assert answers(tmp_path, b"id,label,annotator\na,cat,ann\na,dog,ann\n").labels == {"a": "dog"}
 
 
+def test_a_column_of_annotators_that_nobody_has_filled_in_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PoolError, match=r"line 3: id 'a' has label 'dog', and label 'cat' further up"):
+        answers(tmp_path, b"id,label,annotator\na,cat,\na,dog,\n")
+
+
 def test_annotators_and_times_may_be_in_a_table_too(tmp_path: Path) -> None:
     noon = pa.array([datetime(2026, 11, 24, 12), datetime(2026, 11, 24, 9)], pa.timestamp("us", "UTC"))
     content = parquet_bytes({"id": ["a", "a"], "label": ["dog", "cat"], "annotator": [7, 7], "labelled_at": noon})
