@@ -24,7 +24,7 @@ from scale.plan import DIM, IMAGENET_CORES, IMAGENET_ROWS, Plan, like_imagenet
 
 COARSE = Compute(proposals="bfloat16")
 COARSE_STEPS = 5
-COARSE_SECONDS = 600.0
+COARSE_SECONDS = 900.0
 """What a selection with coarse scores may take where the processor only imitates them: the pool shrinks to that."""
 FEWER_CORES = 4
 """Cores and labels of the section with a giant cluster are fewer: its own picks take long enough."""
@@ -45,7 +45,7 @@ def compare_after_losses(plan: Plan) -> list[Bar]:
 
 
 def compare_coarse(plan: Plan) -> list[Bar]:
-    """The whole selection with bfloat16 scores, on as large a pool as the processor multiplies in ten minutes."""
+    """The whole selection with bfloat16 scores, on as large a pool as the processor multiplies in a quarter of an hour."""
     rows = min(plan.rows, _affordable_rows())
     smaller = like_imagenet(rows, steps=COARSE_STEPS, workers=plan.workers, folder=plan.folder)
     made = pools.make(pools.Sizes(rows=rows, cores=smaller.cores, labels=smaller.labels))
