@@ -45,7 +45,7 @@ def compare_after_losses(plan: Plan) -> list[Bar]:
 
 
 def compare_coarse(plan: Plan) -> list[Bar]:
-    """The whole selection with bfloat16 scores, on as large a pool as the processor multiplies in a quarter of an hour."""
+    """The whole selection with bfloat16 scores, on as large a pool as the processor multiplies in 15 minutes."""
     rows = min(plan.rows, _affordable_rows())
     smaller = like_imagenet(rows, steps=COARSE_STEPS, workers=plan.workers, folder=plan.folder)
     made = pools.make(pools.Sizes(rows=rows, cores=smaller.cores, labels=smaller.labels))
