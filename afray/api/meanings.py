@@ -64,6 +64,23 @@ _PODS: Final[Mapping[Reason, Meaning]] = {
 }
 """Of ClusterReady; and of Failed, where nothing of it was mended until the start deadline."""
 
+
+def _label_file(rows: str, field: str) -> Meanings:
+    """What is said of a file with the labels of some rows, which `field` names."""
+    return {
+        (_YES, Reason.accepted): Meaning("The label file is good, and final."),
+        (_NO, Reason.awaiting_labels): Meaning(
+            f"People label the {rows}. No pod, no quota and no clock runs meanwhile.",
+            f"Set `{field}: {{uri, format}}` when they are done.",
+        ),
+        (_NO, Reason.validating): Meaning("The label file is checked."),
+        (_NO, Reason.rejected): Meaning(
+            "The label file is not good: the message has the reason and the counts.",
+            f"Correct the file, and set `{field}` to its new `uri` or `sha256`.",
+        ),
+    }
+
+
 MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
     ConditionType.accepted: {
         (_YES, Reason.valid): Meaning(
@@ -168,16 +185,7 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
         **_NO_ATTEMPT,
     },
     ConditionType.previous_labels_ready: {
-        (_YES, Reason.accepted): Meaning("The label file is good, and final."),
-        (_NO, Reason.awaiting_labels): Meaning(
-            "People label the rows of the round before. No pod, no quota and no clock runs meanwhile.",
-            "Set `spec.previous.labels: {uri, format}` when they are done.",
-        ),
-        (_NO, Reason.validating): Meaning("The label file is checked."),
-        (_NO, Reason.rejected): Meaning(
-            "The label file is not good: the message has the reason and the counts.",
-            "Correct the file, and set `spec.previous.labels` to its new `uri` or `sha256`.",
-        ),
+        **_label_file("rows of the round before", "spec.previous.labels"),
         (_NO, Reason.finished): Meaning("The job ended before."),
     },
     ConditionType.selection_complete: {
@@ -188,16 +196,7 @@ MEANINGS: Final[Mapping[ConditionType, Meanings]] = {
     },
     ConditionType.labels_ready: {
         (_YES, Reason.pool_labels): Meaning("`spec.pool.labels` are taken."),
-        (_YES, Reason.accepted): Meaning("The label file is good, and final."),
-        (_NO, Reason.awaiting_labels): Meaning(
-            "People label the selected rows. No pod, no quota and no clock runs meanwhile.",
-            "Set `spec.labels: {uri, format}` when they are done.",
-        ),
-        (_NO, Reason.validating): Meaning("The label file is checked."),
-        (_NO, Reason.rejected): Meaning(
-            "The label file is not good: the message has the reason and the counts.",
-            "Correct the file, and set `spec.labels` to its new `uri` or `sha256`.",
-        ),
+        **_label_file("selected rows", "spec.labels"),
         (_NO, Reason.not_started): Meaning("Labels are looked at when the selection is complete."),
         (_NO, Reason.finished): Meaning("The job ended before."),
     },

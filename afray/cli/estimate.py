@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from afray.api import rules
-from afray.api.checks.pods import GPU
+from afray.api.checks.pods import gpu_groups
 from afray.api.job import SelectionJob
 from afray.api.loading import load
 from afray.api.rules import Target
@@ -87,8 +87,7 @@ def notes(job: SelectionJob, target: Target, found: Estimate, embed_rate: float 
     ]
     if target is Target.cluster:
         said.append("pods are taken to be as fast as this machine; waiting for quota, nodes and images is not counted")
-        spec = job.spec.cluster
-        groups = [group.name for group in spec.workers if GPU in group.resources] if spec else []
+        groups = gpu_groups(job)
         if groups and embed_rate is None:
             said.append(f"group {groups[0]} has GPUs; give --embed-rate if they embed faster than this machine")
     if job.spec.finetune is not None or job.spec.evaluation is not None:

@@ -47,9 +47,12 @@ def read(kind: str, place: str, content: bytes, *, are_answers: bool, complain: 
     """
     votes: dict[str, list[Vote]] = {}
     listed = 0
-    read_lines = _READERS[kind]
-    tells_who = any(line.annotator for line in read_lines(place, content, are_answers, lambda _: None))
-    for line in read_lines(place, content, are_answers, complain):
+    lines = list(_READERS[kind](place, content, are_answers))
+    tells_who = any(isinstance(line, Line) and line.annotator for line in lines)
+    for line in lines:
+        if isinstance(line, Finding):
+            complain(line)
+            continue
         listed += 1
         vote = _vote(line)
         if isinstance(vote, Finding):
@@ -113,7 +116,7 @@ def _names(header: list[str], are_answers: bool) -> tuple[str, ...]:
     return (*REQUIRED, *(name for name in OPTIONAL if are_answers and name in header))
 
 
-def _read_csv(place: str, content: bytes, are_answers: bool, complain: Complain) -> Iterator[Line]:
+def _read_csv(place: str, content: bytes, are_answers: bool) -> Iterator[Line | Finding]:
     lines = csv.reader(io.StringIO(_decode(place, content), newline=""), strict=True)
     try:
         header = next(lines, [])
@@ -123,7 +126,7 @@ def _read_csv(place: str, content: bytes, are_answers: bool, complain: Complain)
             if row and len(row) != len(header):
                 problem = f"{len(row)} fields, the header has {len(header)}"
                 remedy = 'Put text with commas, quotes or line breaks in "double quotes"'
-                complain(Finding(where=where, problem=problem, remedy=remedy))
+                yield Finding(where=where, problem=problem, remedy=remedy)
             elif row:
                 yield Line(where=where, **{name: row[column] for name, column in columns.items()})
     except csv.Error as error:
@@ -150,7 +153,7 @@ def _column(place: str, header: list[str], name: str) -> int:
     )
 
 
-def _read_parquet(place: str, content: bytes, are_answers: bool, _: Complain) -> Iterator[Line]:
+def _read_parquet(place: str, content: bytes, are_answers: bool) -> Iterator[Line | Finding]:
     try:
         table = pq.read_table(pa.BufferReader(content), use_threads=False)
     except (pa.ArrowException, OSError) as error:

@@ -94,9 +94,15 @@ def device_that_no_worker_has(job: SelectionJob) -> Iterator[Problem]:
     device = job.spec.embedding.device
     if device == "mps":
         yield violation("embedding.device", device, "exists on a Mac, not in a pod", "Use auto, cuda or cpu.")
-    if device == "cuda" and not any(amount(group.resources.get(GPU, "0")) for group in job.spec.cluster.workers):
+    if device == "cuda" and not gpu_groups(job):
         remedy = f'Add {GPU}: "1" to the resources of a worker group, or use device: auto.'
         yield violation("embedding.device", device, f"needs {GPU}, and no worker group asks for it", remedy)
+
+
+def gpu_groups(job: SelectionJob) -> tuple[str, ...]:
+    """Names of the worker groups that ask for GPUs."""
+    groups = job.spec.cluster.workers if job.spec.cluster is not None else ()
+    return tuple(group.name for group in groups if amount(group.resources.get(GPU, "0")))
 
 
 def variable_set_twice(job: SelectionJob) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ first one that is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,6 +66,8 @@ def inspect(output: str, labels: AnnotationsSpec, purpose: Purpose | None) -> In
     answers = parse_answers(labels, place, content, complain=faults.append)
     faults += find_unfit(answers, earlier.selected) if purpose is Purpose.finetune else find_unasked(answers, earlier)
     faulty, asked = {row_id for fault in faults for row_id in fault.rows}, frozenset(earlier.selected)
+    open_rows = list_open(answers, earlier.selected)
+    untold = [row_id for row_id in open_rows if row_id not in faulty]
     return Inspection(
         place=place,
         job=earlier.job.metadata.name,
@@ -74,9 +76,9 @@ def inspect(output: str, labels: AnnotationsSpec, purpose: Purpose | None) -> In
         labels={row_id: label for row_id, label in answers.labels.items() if row_id in asked},
         skipped=len(answers.skipped & asked),
         unsure=len(answers.unsure & asked),
-        open=len(list_open(answers, earlier.selected)),
+        open=len(open_rows),
         faults=tuple(faults),
-        notes=(*_describe_rows(answers, earlier, faulty), *_describe_classes(answers, earlier)),
+        notes=(*_describe_rows(answers, untold), *_describe_classes(answers, earlier)),
     )
 
 
@@ -85,8 +87,7 @@ def default_purpose(job: SelectionJob) -> Purpose:
     return Purpose.finetune if job.spec.finetune or job.spec.evaluation else Purpose.round
 
 
-def _describe_rows(answers: Answers, earlier: EarlierRound, faulty: set[str]) -> Iterator[Finding]:
-    open_rows = [row_id for row_id in list_open(answers, earlier.selected) if row_id not in faulty]
+def _describe_rows(answers: Answers, open_rows: Sequence[str]) -> Iterator[Finding]:
     rows = {
         "nobody has answered": dict.fromkeys(open_rows, ""),
         "people disagree about": answers.disputed,

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from afray.api.checks.pods import GPU
+from afray.api.checks.pods import GPU, gpu_groups
 from afray.api.job import SelectionJob
 from afray.api.loading import load_object
 from afray.api.selection import Method
@@ -127,9 +127,7 @@ def _advise(total: int, plan: Plan, number: int) -> Iterator[str]:
 
 def _spare_gpus(job: SelectionJob, plan: Plan) -> Iterator[str]:
     finetunes = job.spec.finetune is not None and plan.finetune
-    groups = job.spec.cluster.workers if job.spec.cluster is not None else ()
-    named = [group.name for group in groups if GPU in group.resources]
-    if named and not finetunes:
+    if (named := gpu_groups(job)) and not finetunes:
         yield (
             f"the workers {', '.join(named)} ask for {GPU}: a round embeds only rows that are new, so where there are "
             "none take it out of spec.cluster.workers[].resources"

@@ -34,8 +34,8 @@ class LabelFile:
     @property
     def is_refused(self) -> bool:
         """Whether the very file that the spec names was checked and refused."""
-        refused = self.checked is not None and not self.checked.accepted
-        return refused and self.checked is not None and self.checked.spec_hash == labels_digest(self.named)
+        checked = self.checked
+        return checked is not None and not checked.accepted and checked.spec_hash == labels_digest(self.named)
 
     @property
     def is_awaited(self) -> bool:
