@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from afray.api.pool import EvaluationSpec
@@ -19,7 +18,7 @@ from afray.driver.certifying import find_certificate
 from afray.driver.embedding import EmbeddedPool, TakenOver, embed_pool, identify
 from afray.driver.workspace import Workspace
 from afray.runtime.embedding import EmbedPlan, EncoderFacts
-from afray.runtime.reusing import StoredVectors
+from afray.runtime.reusing import StoredVectors, match_all
 from afray.storage import addresses
 from afray.storage.commits import commit, committed
 from afray.storage.reading import ReadOnlyStore
@@ -86,8 +85,7 @@ class Heldout:
         is_alike = replace(note.encoder, fingerprint="") == replace(self.pool, fingerprint="")
         if not is_alike or len(parts) < len(note.parts):
             return None
-        starts = range(0, plan.index.rows, size := plan.index.shard_size)
-        matches = tuple(np.arange(start, min(start + size, plan.index.rows), dtype=np.int64) for start in starts)
+        matches = tuple(match_all(plan.index.rows, plan.index.shard_size))
         vectors = StoredVectors(output=output, parts=tuple(parts), shard_size=note.shard_size)
         return TakenOver(identify=lambda: note.encoder, stored=vectors, matches=matches)
 

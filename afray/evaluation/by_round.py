@@ -20,9 +20,9 @@ from afray.evaluation.labels import I64, LabelledRows
 
 Bools = NDArray[np.bool_]
 QUANTILE = 1.959963984540054
+"""Of the normal distribution, for intervals of 95 %."""
 UNSEEN = 3.0
 """Of n rows, what none of them showed has a share of up to UNSEEN / n (the rule of three)."""
-"""Of the normal distribution, for intervals of 95 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,12 @@ class StoredVectors:
     output: Store
     parts: tuple[Commit, ...]
     shard_size: int
+
+
+def match_all(rows: int, shard_size: int) -> Iterator[I64]:
+    """Of each part of a pool that is the same as in the earlier round, the pool ids there: those of its rows here."""
+    starts = range(0, rows, shard_size)
+    return (np.arange(start, min(start + shard_size, rows), dtype=np.int64) for start in starts)
 
 
 def take_over_part(

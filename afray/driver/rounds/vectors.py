@@ -18,7 +18,7 @@ from afray.pool.index import build_index
 from afray.pool.listing import open_pool
 from afray.pool.manifest import PoolIndex
 from afray.runtime.embedding import EmbedPlan, EncoderFacts
-from afray.runtime.reusing import NEW, StoredVectors
+from afray.runtime.reusing import NEW, StoredVectors, match_all
 from afray.storage.commits import committed
 from afray.storage.reading import NoFence
 
@@ -69,8 +69,7 @@ class EarlierVectors:
         Raises SpecError if a row of the round before is gone or another one by now.
         """
         if index.digest == self.index.digest:
-            starts = range(0, index.rows, index.shard_size)
-            yield from (np.arange(start, min(start + index.shard_size, index.rows), dtype=np.int64) for start in starts)
+            yield from match_all(index.rows, index.shard_size)
             return
         earlier = _all_rows(self.index)
         awaited = next(earlier, None)
