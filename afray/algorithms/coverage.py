@@ -122,11 +122,13 @@ class _Cell:
                 bases = np.zeros(len(block.rows), np.int64)
                 most.append(reaches.sum_bounds(bases, starts, found, self._covered, self._weights))
         sizes = np.concatenate(lengths)
+        listed = np.flatnonzero(sizes)
         return Reaches(
             rows=self._rows.rows,
-            candidates=np.concatenate(rows)[sizes > 0],
-            bases=np.zeros(np.count_nonzero(sizes), np.int64),
-            starts=np.cumsum([0, *sizes[sizes > 0]]),
+            row_counts=np.array([len(self._rows.rows)]),
+            candidates=np.concatenate(rows)[listed].astype(np.int32),
+            list_counts=np.array([len(listed)]),
+            lengths=sizes[listed].astype(np.uint16),
             entries=np.concatenate(entries),
             unlisted=np.concatenate(unlisted),
             most=np.concatenate(most),

@@ -49,6 +49,8 @@ class SelectionOptions:
 
 NEED_LABELS: Final[frozenset[Method]] = frozenset({"uherding"})
 """Methods that have nothing to go by in a first round."""
+PROPOSE: Final[frozenset[Method]] = frozenset({"bilaf", "activeft", "kmeans", "typiclust"})
+"""Methods that score all rows against all centres, which may be done in any precision; others gain nothing by it."""
 Selector = Callable[[Shards, int, SelectionOptions, Compute, Progress], Selection]
 
 

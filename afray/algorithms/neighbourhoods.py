@@ -35,10 +35,10 @@ SPARE = 4
 class Grouped:
     """Row numbers by labelled row: those of number l are rows[starts[l] : starts[l + 1]], ascending."""
 
-    rows: I64
+    rows: I32
     starts: I64
 
-    def of(self, number: int) -> I64:
+    def of(self, number: int) -> I32:
         """The rows of one labelled row."""
         return self.rows[self.starts[number] : self.starts[number + 1]]
 
@@ -96,7 +96,8 @@ def _group(rows: I64, numbers: I32, count: int) -> Grouped:
     """Rows (n,) by each of their numbers (n, p), which are below `count`."""
     order = np.argsort(numbers.ravel(), kind="stable")
     sizes = np.bincount(numbers.ravel(), minlength=count)
-    return Grouped(rows=rows[order // numbers.shape[1]], starts=np.cumsum([0, *sizes]).astype(np.int64))
+    grouped = rows.astype(np.int32)[order // numbers.shape[1]]
+    return Grouped(rows=grouped, starts=np.cumsum([0, *sizes]).astype(np.int64))
 
 
 class NearestLabelled:
@@ -228,17 +229,17 @@ def candidates_of(held: Sequence[Neighbourhoods], number: int, wanted: I64 | Non
     return _describe(held, rows if wanted is None else [_among(found, wanted) for found in rows])
 
 
-def _among(rows: I64, wanted: I64) -> I64:
+def _among(rows: I32, wanted: I64) -> I32:
     """Those of `rows` that are in `wanted` (ascending, at least one)."""
     places = np.minimum(np.searchsorted(wanted, rows), len(wanted) - 1)
-    here: I64 = rows[wanted[places] == rows]
+    here: I32 = rows[wanted[places] == rows]
     return here
 
 
-def _describe(held: Sequence[Neighbourhoods], rows: list[I64]) -> Rows:
+def _describe(held: Sequence[Neighbourhoods], rows: list[I32]) -> Rows:
     places = [found - each.start for each, found in zip(held, rows, strict=True)]
     return Rows(
-        rows=np.concatenate(rows),
+        rows=np.concatenate(rows).astype(np.int64),
         ticks=np.concatenate([each.ticks[here] for each, here in zip(held, places, strict=True)]),
         weights=np.concatenate([each.weights[here] for each, here in zip(held, places, strict=True)]),
         half_squares=np.concatenate([each.half_squares[here] for each, here in zip(held, places, strict=True)]),

@@ -8,7 +8,7 @@ error of the float32 product that it comes from. Where lists find no room, the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,11 @@ from afray.algorithms.kernel import WHOLE
 Bools = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
+U16 = NDArray[np.uint16]
 U32 = NDArray[np.uint32]
 
 PLACE_BITS = 16
-"""A cell has 65,536 rows at most."""
+"""A cell has fewer than 65,536 rows, so that a list's length fits too."""
 LOST_BITS = (WHOLE - 1).bit_length() - PLACE_BITS
 """Of a kernel, so that what is left of 1 to WHOLE fits beside the place."""
 LOW = (1 << PLACE_BITS) - 1
@@ -30,21 +31,38 @@ LOW = (1 << PLACE_BITS) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reaches:
-    """Lists of many candidates in some cells. Only lists that hold something are there."""
+    """Lists of many candidates in some cells. Only lists that hold something are there.
+
+    Most are short, and there are some sixteen for every row of the pool: what each takes beside its entries counts.
+    """
 
     rows: I64
     """Rows of these cells, cell after cell (R,)."""
-    candidates: I64
-    """Whose list it is (L,)."""
-    bases: I64
-    """Where the list's cell begins in `rows` (L,)."""
-    starts: I64
-    """List l is entries[starts[l] : starts[l + 1]] (L + 1,)."""
+    row_counts: I64
+    """Rows of each cell (C,)."""
+    candidates: I32
+    """Whose list it is (L,), cell after cell."""
+    list_counts: I64
+    """Lists of each cell (C,)."""
+    lengths: U16
+    """Entries of each list (L,)."""
     entries: U32
     unlisted: I64
     """Candidates whose lists found no room, once for each cell (m,)."""
     most: I64
     """What each of these gains there at most, before anything is picked (m,)."""
+
+    @property
+    def bases(self) -> I64:
+        """Where each list's cell begins in `rows` (L,)."""
+        return np.repeat(np.cumsum(self.row_counts) - self.row_counts, self.list_counts)
+
+    @property
+    def starts(self) -> I64:
+        """List l is entries[starts[l] : starts[l + 1]] (L + 1,)."""
+        starts = np.zeros(len(self.lengths) + 1, np.int64)
+        np.cumsum(self.lengths, out=starts[1:])
+        return starts
 
     def add_bounds(self, covered: I64, weights: I64, gains: I64) -> None:
         """Add to `gains` what candidates still gain in these cells at most; all three (N,)."""
@@ -53,21 +71,24 @@ class Reaches:
         _add(self.unlisted, self.most, gains)
 
 
+NOTHING = Reaches(
+    rows=np.empty(0, np.int64),
+    row_counts=np.empty(0, np.int64),
+    candidates=np.empty(0, np.int32),
+    list_counts=np.empty(0, np.int64),
+    lengths=np.empty(0, np.uint16),
+    entries=np.empty(0, np.uint32),
+    unlisted=np.empty(0, np.int64),
+    most=np.empty(0, np.int64),
+)
+
+
 def join(parts: Sequence[Reaches]) -> Reaches:
     """All of them, in their order."""
-    rows = np.cumsum([0, *(len(each.rows) for each in parts)])
-    entries = np.cumsum([0, *(len(each.entries) for each in parts)])
-    starts = [each.starts[:-1] + first for each, first in zip(parts, entries, strict=False)]
-    nothing = np.empty(0, np.int64)
-    return Reaches(
-        rows=np.concatenate([nothing, *(each.rows for each in parts)]),
-        candidates=np.concatenate([nothing, *(each.candidates for each in parts)]),
-        bases=np.concatenate([nothing, *(each.bases + first for each, first in zip(parts, rows, strict=False))]),
-        starts=np.concatenate([*starts, entries[-1:]]),
-        entries=np.concatenate([np.empty(0, np.uint32), *(each.entries for each in parts)]),
-        unlisted=np.concatenate([nothing, *(each.unlisted for each in parts)]),
-        most=np.concatenate([nothing, *(each.most for each in parts)]),
-    )
+    arrays = {
+        each.name: np.concatenate([getattr(part, each.name) for part in (NOTHING, *parts)]) for each in fields(Reaches)
+    }
+    return Reaches(**arrays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +106,7 @@ def gather(reaches: Sequence[Reaches], wanted: I64, covered: I64) -> Iterator[Re
     lines = [np.flatnonzero(places[each.candidates] >= 0) for each in reaches]
     counts = np.zeros(len(wanted), np.int64)
     for each, some in zip(reaches, lines, strict=True):
-        np.add.at(counts, places[each.candidates[some]], each.starts[some + 1] - each.starts[some])
+        _add(places[each.candidates[some]], each.lengths[some], counts)
     starts = np.cumsum(counts) - counts
     ends = starts.copy()
     rows, kernels = np.empty(counts.sum(), np.int64), np.empty(counts.sum(), np.int64)
@@ -101,7 +122,7 @@ def count_pairs(reaches: Sequence[Reaches], rows: int, longest: int) -> tuple[Bo
     is_listed, pairs = np.ones(rows, np.bool_), np.zeros(rows, np.int64)
     for each in reaches:
         is_listed[each.unlisted] = False
-        _add(each.candidates, np.diff(each.starts), pairs)
+        _add(each.candidates, each.lengths, pairs)
     pairs[~is_listed] = longest
     return is_listed, pairs
 
@@ -120,7 +141,7 @@ def sum_bounds(bases: I64, starts: I64, entries: U32, covered: I64, weights: I64
 
 
 @compiled
-def _add(places: I64, values: I64, totals: I64) -> None:
+def _add(places: I32 | I64, values: U16 | I64, totals: I64) -> None:
     """As np.add.at, in a twentieth of its time."""
     for p in range(len(places)):
         totals[places[p]] += values[p]

@@ -12,7 +12,8 @@ from afray.algorithms import methods
 from afray.algorithms.activeft import ActiveFTOptions
 from afray.algorithms.clusters import BilafOptions
 from afray.algorithms.draws import NO_ROWS
-from afray.algorithms.methods import SelectionOptions
+from afray.algorithms.gemm import Compute
+from afray.algorithms.methods import Method, SelectionOptions
 from afray.algorithms.selection import Selection
 from afray.algorithms.uherding import HerdingOptions
 from afray.api.selection import SelectionSpec, UherdingSpec
@@ -29,6 +30,7 @@ from afray.driver.stored_selection import load_selection, store_selection
 from afray.driver.workspace import Workspace
 from afray.errors import SpecError
 from afray.runtime import probing
+from afray.runtime.shards import RayShards
 from afray.storage.commits import committed
 from afray.storage.ownership import SELECTION
 
@@ -72,19 +74,26 @@ def compute(workspace: Workspace, prepared: PreparedPool, bar: Bar, inputs: Mapp
     labelled = find_labelled(inputs, prepared.pool)
     budget = count_budget(spec.budget, rows, answered=len(labelled))
     options = make_options(spec, prepared.pool, budget, inputs, labelled)
-    centres = len(labelled) + (options.core_size or budget)
-    fitting = shards.fit(centres)
-    is_large = probing.is_worth_it(rows, centres, shards.dim)
     found = methods.select(
         spec.method,
         shards,
         budget,
         options,
-        shards.choose_products(fitting) if is_large else fitting,
+        choose_compute(shards, spec.method, rows, len(labelled) + (options.core_size or budget)),
         progress=lambda step, done, total: bar.update(done, total, step),
     )
     shards.give_back()
     return found
+
+
+def choose_compute(shards: RayShards, method: Method, rows: int, centres: int) -> Compute:
+    """What workers compute with: what fits, and is tried out where a selection is large enough to gain by it.
+
+    A trial loads torch into every worker, which takes half a GiB of each.
+    """
+    fitting = shards.fit(centres)
+    is_tried = method in methods.PROPOSE and probing.is_worth_it(rows, centres, shards.dim)
+    return shards.choose_products(fitting) if is_tried else fitting
 
 
 def find_labelled(inputs: Mapping[str, bytes], pool: EmbeddedPool) -> I64:

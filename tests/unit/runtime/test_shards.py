@@ -15,7 +15,11 @@ from helpers import selections, synthetic
 from afray.algorithms import bilaf
 from afray.algorithms.clusters import BilafOptions, Setting, Tuning
 from afray.algorithms.gemm import Compute
+from afray.algorithms.methods import Method
+from afray.algorithms.shards import F32, I64, RowSource, Shard
+from afray.driver.selecting import choose_compute
 from afray.embedding.normalization import Normalizer
+from afray.runtime import footprint, probing
 from afray.runtime import shards as on_ray
 from afray.runtime.crew import Crew
 from afray.runtime.features import FeatureFile
@@ -73,6 +77,38 @@ def test_workers_choose_a_product_each_and_the_rows_stay_the_same(
     assert compute.memory <= Compute().memory
     chosen = bilaf.select(shards, cores, 200, compute=compute)
     assert chosen.rows.tolist() == selections.select(FEATURES, cores, 200).rows.tolist()
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("method", "rows", "is_tried"), [("bilaf", ROWS, True), ("bilaf", 9, False), ("random", ROWS, False)]
+)
+def test_products_are_tried_out_where_there_is_much_to_propose(
+    shards: RayShards, method: Method, rows: int, is_tried: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "WORTH_FLOPS", 2.0 * 10 * 20 * 48)
+    assert choose_compute(shards, method, rows, centres=20).adapts == is_tried
+
+
+def test_what_steps_freed_is_given_back_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, features, given = WorkerContext(), feature_file(tmp_path), []
+    monkeypatch.setattr(footprint, "give_back", lambda: given.append(True))
+    monkeypatch.setattr(context, "once", lambda *_: features)
+    for _ in range(3):
+        on_ray._run_map(context, [features.path, None], len_step, 0, 10)
+        on_ray._run_each(context, [features.path, None], take_step, np.arange(3))
+    assert len(given) == 1
+    context.gave_back -= on_ray.GIVE_BACK_SECONDS
+    on_ray._run_each(context, [features.path, None], take_step, np.arange(3))
+    assert len(given) == 2
+
+
+def len_step(shard: Shard) -> int:
+    return len(shard.features)
+
+
+def take_step(rows: RowSource, wanted: I64) -> F32:
+    return rows.take(wanted)
 
 
 def test_a_worker_puts_its_own_choice_into_what_it_is_sent(tmp_path: Path) -> None:
