@@ -7,7 +7,7 @@ before they are added, so the sums do not depend on blocks, shards or threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +28,12 @@ WEIGHT_TICKS = float(1 << 24)
 """Ticks per unit of a weight and of a weighted feature: the resolution of float32 at 1."""
 CARRY_AFTER = 127
 """A weighted feature is at most 2**24 ticks (and a few, where a norm is rounded up); 127 of them fit into an int32."""
-TILE = 512
-"""Centres per product: 512 x 1024 scores are still in cache when they are scanned."""
+TILE = 2048
+"""Centres per product: with 1024 rows, 8 MiB of scores are still near when they are scanned."""
+LANES = 64
+"""Rows looked at together for scores within the margin: most such groups hold none."""
+FEW = 16
+"""Up to a sixteenth of all rows it is faster to pick out their scores than to go through those of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,7 +102,7 @@ class Search:
         self.block = min(compute.block, compute.rows_within(0.25, 4 * len(units)))
         """Rows per call of `winners`, at most."""
         self._margin = 2.0 * precisions.bound(units.shape[1], 1.0, 1.0, compute.precision)
-        self._device = DeviceScores(units, None, compute) if compute.is_coarse and len(units) > 1 else None
+        self._device = DeviceScores(units, None, compute) if compute.scores_there and len(units) > 1 else None
         self._scores = np.empty(0 if self._device else len(units) * self.block, np.float32)
 
     def winners(self, block: F32) -> I32:
@@ -110,23 +114,28 @@ class Search:
         winners = np.zeros(rows, np.int32)
         for first in range(0, centres, TILE):
             tile = slice(first, first + TILE)
-            self._compute.product(self._units[tile], block.T, scores[tile])
+            self._compute.proposal_product(self._units[tile], block.T, scores[tile])
             scan(scores[tile], first, best, second, winners)
-        if self._compute.certify:
-            _certify(block, self._units, scores, best, second, self._margin, winners)
+        self._settle(block, best, second, lambda some: scores if len(some) == rows else scores[:, some], winners)
         return winners
 
     def _winners_there(self, device: DeviceScores, block: F32) -> I32:
         leaders, top, scores = device.top(block, 2)
         winners = leaders[:, 0].astype(np.int32)
-        close = np.flatnonzero(top[:, 1] >= top[:, 0] - self._margin)
-        if len(close) and self._compute.certify:
-            best, second = np.ascontiguousarray(top[close].T)
-            settled = winners[close]
-            columns = np.ascontiguousarray(device.take(scores, close).T)
-            _certify(block[close], self._units, columns, best, second, self._margin, settled)
-            winners[close] = settled
+        best, second = np.ascontiguousarray(top.T)
+        self._settle(block, best, second, lambda some: device.take(scores, some).T, winners)
         return winners
+
+    def _settle(self, block: F32, best: F32, second: F32, take: Callable[[I64], F32], winners: I32) -> None:
+        """Let exact cosines decide where the margin leaves it open; take(rows) gives their scores (K, len(rows))."""
+        close = np.flatnonzero(second >= best - self._margin)
+        if len(close) == 0 or not self._compute.certify:
+            return
+        if len(close) > len(block) // FEW:
+            close = np.arange(len(block))
+        settled, scores = winners[close], np.ascontiguousarray(take(close))
+        _certify(block[close], self._units, scores, best[close], second[close], self._margin, settled)
+        winners[close] = settled
 
 
 @compiled
@@ -143,17 +152,32 @@ def scan(scores: F32, first: int, best: F32, second: F32, winners: I32) -> None:
 
 @compiled
 def _certify(block: F32, units: F32, scores: F32, best: F32, second: F32, margin: float, winners: I32) -> None:
-    for i in range(scores.shape[1]):
-        limit = best[i] - margin
-        if second[i] < limit:
-            continue
-        largest = -np.inf
-        for k in range(scores.shape[0]):
-            if scores[k, i] >= limit:
-                cosine = numerics.dot(block, i, units, k)
-                if cosine > largest:
-                    largest = cosine
-                    winners[i] = k
+    """Let exact cosines decide among scores within the margin of a row's best; ties to the lower centre."""
+    count = scores.shape[1]
+    limits, largest = np.full(count, np.inf, np.float32), np.full(count, -np.inf)
+    for i in range(count):
+        if second[i] >= best[i] - margin:
+            limits[i] = np.nextafter(np.float32(best[i] - margin), np.float32(-np.inf))
+    for k in range(scores.shape[0]):
+        row = scores[k]
+        for first in range(0, count - count % LANES, LANES):
+            hits = 0
+            for lane in range(LANES):
+                hits += row[first + lane] >= limits[first + lane]
+            if hits:
+                _compare(block, units, k, row, limits, first, first + LANES, largest, winners)
+        _compare(block, units, k, row, limits, count - count % LANES, count, largest, winners)
+
+
+@compiled
+def _compare(
+    block: F32, units: F32, k: int, scores: F32, limits: F32, start: int, stop: int, largest: F64, winners: I32
+) -> None:
+    for i in range(start, stop):
+        if scores[i] >= limits[i]:
+            cosine = numerics.dot(block, i, units, k)
+            if cosine > largest[i]:
+                largest[i], winners[i] = cosine, k
 
 
 class Accumulator:

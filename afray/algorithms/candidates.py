@@ -25,9 +25,9 @@ I32 = NDArray[np.int32]
 
 TILE = 4096
 """Centres per product: keeps a block's product in cache and bounds its memory for any number of centres."""
-LANES = 64
-"""Scores looked at together; a run without a newcomer costs one vectorised maximum."""
-COARSE_LIST = 24
+LANES = 16
+"""Scores of a run, looked at together: a run that no list needs costs one vectorised maximum."""
+COARSE_LIST = 16
 """Candidates that coarse scores list at least: more lie within their error."""
 NOBODY = 2**31 - 1
 FARTHER_THAN_ANY = 2**62
@@ -67,12 +67,12 @@ class Scorer:
         self._norm = largest_norm(centres)
         self._compute = compute
         self._product = np.empty(compute.block * min(len(centres), TILE), np.float32)
-        self._device = DeviceScores(centres, self._half_norms, compute) if compute.is_coarse else None
+        self._device = DeviceScores(centres, self._half_norms, compute) if compute.scores_there else None
 
     def nearest(self, rows: F32, length: int) -> tuple[I32, Candidates]:
         """The nearest centre of each of `rows` (n, D), ties to the lower one, and its `length` (at most K) best."""
         wanted = min(length, len(self._centres))
-        listed = min(max(wanted, COARSE_LIST if self._device else 0), len(self._centres))
+        listed = min(max(wanted, COARSE_LIST if self._compute.is_coarse else 0), len(self._centres))
         labels = np.empty(len(rows), np.int32)
         centres = np.empty((len(rows), wanted), np.int32)
         scores = np.empty((len(rows), wanted), np.float32)
@@ -87,23 +87,25 @@ class Scorer:
     def _rank(self, block: F32, found: Candidates) -> F64:
         """Fill the lists; per row (n,), scores that lie closer together than this say nothing."""
         if self._device is None:
-            self._rank_here(block, found)
-            return np.full(len(block), self._margin(block, FLOAT32))
-        _rank_there(self._device, block, found)
+            self._rank_here(block, found, self._compute.proposal_product)
+        else:
+            _rank_there(self._device, block, found)
         margins = np.full(len(block), self._margin(block, self._compute.precision))
+        if not self._compute.is_coarse:
+            return margins
         open_ended = np.flatnonzero(found.scores[:, -1] >= found.scores[:, 0] - margins)
         if len(open_ended) and self._compute.certify:
             finer = _empty_lists(len(open_ended), found.centres.shape[1])
-            self._rank_here(block[open_ended], finer)
+            self._rank_here(block[open_ended], finer, self._compute.product)
             found.centres[open_ended], found.scores[open_ended] = finer.centres, finer.scores
             margins[open_ended] = self._margin(block, FLOAT32)
         return margins
 
-    def _rank_here(self, block: F32, found: Candidates) -> None:
+    def _rank_here(self, block: F32, found: Candidates, product: gemm.Gemm) -> None:
         for first, last in _tiles(len(self._centres)):
-            product = self._product[: len(block) * (last - first)].reshape(len(block), last - first)
-            self._compute.product(block, self._transposed[:, first:last], product)
-            merge_tile(product, self._half_norms[first:last], first, found.centres, found.scores)
+            scores = self._product[: len(block) * (last - first)].reshape(len(block), last - first)
+            product(block, self._transposed[:, first:last], scores)
+            merge_tile(scores, self._half_norms[first:last], first, found.centres, found.scores)
 
     def _margin(self, block: F32, precision: Precision) -> float:
         if not self._compute.certify:
@@ -148,21 +150,51 @@ def _tiles(count: int) -> Iterator[tuple[int, int]]:
 
 @compiled_scan
 def merge_tile(product: F32, half_norms: F32, first: int, centres: I32, scores: F32) -> None:
-    """Merge the scores of centres first, first + 1, ... into each row's list. `product` is (n, W), lists (n, m)."""
+    """Merge the scores of centres first, first + 1, ... into each row's list. `product` is (n, W), lists (n, m).
+
+    The best score of each run comes first: what m of them reach, or the list has already, no score below gets past, so
+    that few runs are looked into. (Measured: half the time of going through all runs that better the list so far.)
+    """
     rows, width = product.shape
-    last = scores.shape[1] - 1
+    length = scores.shape[1]
+    best, bar = np.empty(-(-width // LANES), np.float32), np.empty(length, np.float32)
     for i in range(rows):
-        for start in range(0, width, LANES):
-            stop = min(start + LANES, width)
-            best = np.float32(-np.inf)
-            for j in range(start, stop):
-                best = max(best, product[i, j] - half_norms[j])
-            if best <= scores[i, last]:
-                continue
-            for j in range(start, stop):
-                score = product[i, j] - half_norms[j]
-                if score > scores[i, last]:
-                    insert_score(centres[i], scores[i], first + j, score)
+        row = product[i]
+        _best_of_runs(row, half_norms, best)
+        bar[:] = scores[i]
+        for run in range(len(best)):
+            if best[run] > bar[length - 1]:
+                _insert(bar, best[run])
+        for run in range(len(best)):
+            if best[run] >= bar[length - 1]:
+                for j in range(run * LANES, min((run + 1) * LANES, width)):
+                    score = row[j] - half_norms[j]
+                    if score > scores[i, length - 1]:
+                        insert_score(centres[i], scores[i], first + j, score)
+
+
+@compiled_scan
+def _best_of_runs(products: F32, half_norms: F32, best: F32) -> None:
+    """The largest score of each LANES centres; the last run may be shorter."""
+    whole = len(products) // LANES
+    for run in range(whole):
+        largest = np.float32(-np.inf)
+        for lane in range(LANES):
+            largest = max(largest, products[run * LANES + lane] - half_norms[run * LANES + lane])
+        best[run] = largest
+    best[whole:] = -np.inf
+    for j in range(whole * LANES, len(products)):
+        best[whole] = max(best[whole], products[j] - half_norms[j])
+
+
+@compiled_scan
+def _insert(descending: F32, score: float) -> None:
+    """Put a score above the last one into its place; the last one falls out."""
+    place = len(descending) - 1
+    while place > 0 and descending[place - 1] < score:
+        descending[place] = descending[place - 1]
+        place -= 1
+    descending[place] = score
 
 
 @compiled_scan

@@ -22,6 +22,10 @@ COARSE = [name for name in PRECISIONS if name != FLOAT32.name]
 
 
 def scores(rows: F32, centres: F32, name: str) -> F32:
+    if not (compute := Compute(proposals=name)).scores_there:
+        found = np.empty((len(rows), len(centres)), np.float32)
+        compute.proposal_product(rows, np.ascontiguousarray(centres.T), found)
+        return found
     _, values, everything = DeviceScores(centres, None, Compute(proposals=name)).top(rows, 1)
     taken: F32 = DeviceScores(centres, None, Compute(proposals=name)).take(everything, np.arange(len(rows)))
     np.testing.assert_array_equal(taken.max(axis=1), values[:, 0])
@@ -95,6 +99,22 @@ def test_every_precision_gives_activeft_the_same_bits_and_kmeans_the_same_centre
     assert thetas[0] == thetas[1]
     centres = kmeans.centres(LocalShards(features), 9, 0, Compute())
     np.testing.assert_array_equal(kmeans.centres(LocalShards(features), 9, 0, coarse), centres)
+
+
+@pytest.mark.parametrize("length", [1, 3, 16, 40])
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 100])
+def test_lists_hold_the_best_scores_the_lower_centre_first(length: int, width: int) -> None:
+    rng = np.random.default_rng(length)
+    products = rng.integers(0, 30, (50, 3 * width)).astype(np.float32)
+    halves = rng.integers(0, 3, 3 * width).astype(np.float32)
+    centres, scores = np.full((50, length), -1, np.int32), np.full((50, length), -np.inf, np.float32)
+    for first in range(0, 3 * width, width):
+        tile = np.ascontiguousarray(products[:, first : first + width])
+        candidates.merge_tile(tile, halves[first : first + width], first, centres, scores)
+    wanted = np.argsort(-(products - halves), axis=1, kind="stable")[:, :length]
+    np.testing.assert_array_equal(centres[:, : wanted.shape[1]], wanted)
+    np.testing.assert_array_equal(scores[:, : wanted.shape[1]], np.take_along_axis(products - halves, wanted, axis=1))
+    assert (centres[:, wanted.shape[1] :] == -1).all()
 
 
 @pytest.mark.parametrize("kind", synthetic.KINDS)
