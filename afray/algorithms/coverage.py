@@ -47,7 +47,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ListTask:
-    """Labelled rows by number, and how many pairs may be listed for them."""
+    """Labelled rows by number, and the bytes that lists for them may take."""
 
     numbers: I64
     room: int
@@ -63,7 +63,7 @@ def list_step(
         some = candidates_of(held, number, None)
         for cell in _cells(source, held, number, norm, scale):
             parts.append(cell.list(source, some, room, compute))
-            room -= len(parts[-1].entries)
+            room -= parts[-1].list_bytes
     return reaches.join(parts)
 
 
@@ -106,14 +106,14 @@ class _Cell:
         self._covered, self._weights = kernels(rows.ticks, scale.width), rows.weights >> scale.shift
 
     def list(self, source: RowSource, some: Rows, room: int, compute: Compute) -> Reaches:
-        """What some candidates may cover of these rows; lists of up to `room` pairs."""
+        """What some candidates may cover of these rows; lists of up to `room` bytes."""
         nothing = np.empty(0, np.int64)
         rows, lengths, entries, unlisted, most = [nothing], [nothing], [np.empty(0, np.uint32)], [nothing], [nothing]
         buffers = _Buffers(min(compute.block, len(some.rows)) * len(self._rows.rows))
         for block in _cut(some, compute.block):
             starts, found = self._find(source.take(block.rows), block.half_squares, compute, buffers)
-            if len(found) <= room:
-                room -= len(found)
+            if (taken := reaches.list_bytes(len(found), int(np.count_nonzero(np.diff(starts))))) <= room:
+                room -= taken
                 rows.append(block.rows)
                 lengths.append(np.diff(starts))
                 entries.append(found)

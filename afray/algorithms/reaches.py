@@ -53,6 +53,11 @@ class Reaches:
     """What each of these gains there at most, before anything is picked (m,)."""
 
     @property
+    def list_bytes(self) -> int:
+        """What its lists take."""
+        return list_bytes(len(self.entries), len(self.candidates))
+
+    @property
     def bases(self) -> I64:
         """Where each list's cell begins in `rows` (L,)."""
         return np.repeat(np.cumsum(self.row_counts) - self.row_counts, self.list_counts)
@@ -69,6 +74,11 @@ class Reaches:
         totals = sum_bounds(self.bases, self.starts, self.entries, covered[self.rows], weights[self.rows])
         _add(self.candidates, totals, gains)
         _add(self.unlisted, self.most, gains)
+
+
+def list_bytes(entries: int, lists: int) -> int:
+    """What so many entries take in so many lists."""
+    return 4 * entries + 6 * lists
 
 
 NOTHING = Reaches(

@@ -28,10 +28,9 @@ I64 = NDArray[np.int64]
 METHOD = "spec.selection.method"
 PAIRS_PER_TASK = 2**24
 """About 80 ms of work."""
-LIST_BYTES = 4
-"""What a listed pair takes. All lists together get as much as one worker may fill, for one maps them all."""
 UNEVEN = 1.5
-"""A task's lists may take so much more than its share: they are longer in some places than in others."""
+"""All lists together get as much as one worker may fill, for one maps them all. A task's may take so much more than its
+share: they are longer in some places than in others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ def spare_bits(total: int) -> int:
 def _list(shards: Shards, survey: Survey, compute: Compute) -> list[object]:
     """What every row may cover, as lists that stay with the workers."""
     work = survey.facts.sizes * survey.facts.candidates
-    room = UNEVEN * compute.rows_within(1.0, LIST_BYTES) / max(1, work.sum())
+    room = UNEVEN * compute.memory / max(1, work.sum())
     tasks = [
         ListTask(numbers=numbers, room=int(room * work[numbers].sum()))
         for numbers in packing.split(work, PAIRS_PER_TASK)

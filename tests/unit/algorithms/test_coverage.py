@@ -59,9 +59,9 @@ def test_lists_without_room_leave_the_sum_of_their_bounds() -> None:
     ticks, weights = neighbourhoods.join(held)
     covered = round_oracle.kernel(ticks, SCALE.width)
     sums = []
-    for room in (10**9, 300, 0):
+    for room in (10**9, 1200, 0):
         some = listed(rows, held, room)
-        assert len(some.entries) <= room
+        assert some.list_bytes == sum(array.nbytes for array in (some.entries, some.candidates, some.lengths)) <= room
         gains = np.zeros(len(ticks), np.int64)
         some.add_bounds(covered, weights, gains)
         sums.append(gains.tolist())
