@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import resource
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 SELF = Path("/proc/self")
+M_MMAP_THRESHOLD = -3
+"""Of glibc's malloc.h."""
+LARGE_BLOCK = 8 * 2**20
+"""Bytes from which a block is given back when it is freed: more than every block of rows needs anew, for fresh pages
+take as long as filling them."""
+SWEEP_SECONDS = 2.0
 
 
 def peak_bytes() -> int:
@@ -36,6 +44,25 @@ def give_back() -> None:
     """Return to the system what was freed: workers keep it for their next batch, and there may be none."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class ThriftyHeap:
+    """A heap that keeps little of what is freed, from the moment that this is made.
+
+    Encoders gain by one that keeps everything (`session.MALLOC`). Steps of a selection do not: buffers of one fit into
+    none of the holes that another left. Measured: 10 MiB more with every step of ActiveFT.
+    """
+
+    def __init__(self) -> None:
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        self._swept = -math.inf
+
+    def sweep(self) -> None:
+        """Give back what is free, unless that has just been done."""
+        if time.monotonic() - self._swept >= SWEEP_SECONDS:
+            give_back()
+            self._swept = time.monotonic()
 
 
 def _kibibytes(file: Path) -> Mapping[str, int]:

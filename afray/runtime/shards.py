@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +22,7 @@ from afray.runtime import footprint, probing, room
 from afray.runtime.counting import count_clusters
 from afray.runtime.crew import Crew, Task
 from afray.runtime.features import FeatureFile
+from afray.runtime.footprint import ThriftyHeap
 from afray.runtime.probing import Choice
 from afray.runtime.worker import WorkerContext
 
@@ -32,9 +32,6 @@ INLINE_BYTES = 64 * 2**10
 """Larger arguments are put into the object store once instead of travelling with every task."""
 REMAKES = 3
 """Times that results held on lost nodes are computed again before giving up."""
-GIVE_BACK_SECONDS = 2.0
-"""A worker's heap keeps what is freed (`session.MALLOC`), and buffers of the next step may fit into none of its holes.
-Measured: 10 MiB more with every step of ActiveFT, unless what is free is given back at times."""
 
 
 @dataclass(slots=True, eq=False)
@@ -212,6 +209,7 @@ class _Reference:
 
 def _open(context: WorkerContext, source: list[Any]) -> FeatureFile:
     path, reference = source
+    context.once(ThriftyHeap, ThriftyHeap).sweep()
     features: FeatureFile = context.once(path, lambda: ray.get(reference))
     return features
 
@@ -248,9 +246,7 @@ def _run_map(
     features = _open(context, source)
     with threadpool_limits(context.threads):
         received = [_adapt(context, features, _receive(argument)) for argument in args]
-        result = step(Shard(start, features.rows(start, stop)), *received)
-    _give_back_at_times(context)
-    return result
+        return step(Shard(start, features.rows(start, stop)), *received)
 
 
 def _run_room(_: WorkerContext) -> tuple[str, int]:
@@ -261,12 +257,6 @@ def _run_give_back(_: WorkerContext) -> None:
     footprint.give_back()
 
 
-def _give_back_at_times(context: WorkerContext) -> None:
-    if time.monotonic() - context.gave_back >= GIVE_BACK_SECONDS:
-        footprint.give_back()
-        context.gave_back = time.monotonic()
-
-
 def _run_take(context: WorkerContext, source: list[Any], rows: Any) -> F32:
     return _open(context, source).take(_receive(rows))
 
@@ -274,6 +264,4 @@ def _run_take(context: WorkerContext, source: list[Any], rows: Any) -> F32:
 def _run_each(context: WorkerContext, source: list[Any], step: Callable[..., Any], task: Any, *args: Any) -> Any:
     features = _open(context, source)
     with threadpool_limits(context.threads):
-        result = step(features, task, *(_adapt(context, features, _receive(argument)) for argument in args))
-    _give_back_at_times(context)
-    return result
+        return step(features, task, *(_adapt(context, features, _receive(argument)) for argument in args))

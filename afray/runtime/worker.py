@@ -33,8 +33,6 @@ class WorkerContext:
         """Where its work is counted."""
         self.rows_done = 0
         """Rows finished inside the running task, for display."""
-        self.gave_back = 0.0
-        """When it last returned freed memory to the system, by the monotonic clock."""
         self._moves = itertools.count(1)
         self.moves = 0
         self._kept: dict[Hashable, Any] = {}

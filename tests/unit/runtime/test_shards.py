@@ -93,13 +93,14 @@ def test_products_are_tried_out_where_there_is_much_to_propose(
 def test_what_steps_freed_is_given_back_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, features, given = WorkerContext(), feature_file(tmp_path), []
     monkeypatch.setattr(footprint, "give_back", lambda: given.append(True))
-    monkeypatch.setattr(context, "once", lambda *_: features)
+    context.once(features.path, lambda: features)
+    source = [features.path, None]
     for _ in range(3):
-        on_ray._run_map(context, [features.path, None], len_step, 0, 10)
-        on_ray._run_each(context, [features.path, None], take_step, np.arange(3))
+        assert on_ray._run_map(context, source, len_step, 0, 10) == 10
+        assert len(on_ray._run_each(context, source, take_step, np.arange(3))) == 3
     assert len(given) == 1
-    context.gave_back -= on_ray.GIVE_BACK_SECONDS
-    on_ray._run_each(context, [features.path, None], take_step, np.arange(3))
+    monkeypatch.setattr(footprint, "SWEEP_SECONDS", 0.0)
+    on_ray._run_each(context, source, take_step, np.arange(3))
     assert len(given) == 2
 
 
