@@ -103,8 +103,10 @@ def probe(rows: F32, products: Mapping[str, Compute], clock: Callable[[], float]
 def decide(times: Times) -> tuple[str, bool]:
     """The product to use, and whether the times bear that out; the first of `times` is the default."""
     default, best = next(iter(times)), min(times, key=lambda name: statistics.median(times[name]))
-    if best == default or max(times[best]) < min(times[default]):
-        return best, best != default or _is_steady(times[default])
+    if best == default:
+        return best, _is_steady(times[default])
+    if all(mine < WORTH_IT * other for mine, other in zip(times[best], times[default], strict=True)):
+        return best, True  # in every turn: whatever slows a machine down by turns slows both
     is_steady = all(_is_steady(times[name]) for name in (best, default))
     is_worth_it = statistics.median(times[best]) < WORTH_IT * statistics.median(times[default])
     return (best if is_worth_it and is_steady else default), is_steady

@@ -21,8 +21,10 @@ PRODUCTS = {DEFAULT: Compute(), "torch float32": Compute(gemm="torch")}
         ([10, 10, 11], [5, 5, 6], "b", True),
         ([10, 10, 11], [12, 13, 12], "a", True),
         ([10, 30, 11], [5, 6, 9], "b", True),  # unsteady, but never as fast
+        ([10, 30, 10], [8, 20, 9], "b", True),  # a neighbour slows both down
+        ([10, 30, 12], [20, 16, 10], "a", False),
         ([10, 10, 10.2], [9.8, 9.9, 10.1], "a", True),  # too little to gain
-        ([10, 30, 10], [8, 12, 9], "a", False),
+        ([10, 30, 10], [8, 12, 9.6], "a", False),
         ([10, 10, 10], [8, 30, 9], "a", False),
         ([10, 30, 10], [40, 50, 60], "a", False),
     ],
