@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afray.algorithms import candidates, gemm
-from afray.algorithms.precisions import Precision
 from afray.algorithms.shards import RowSource, Shard, Shards
 
 F32 = NDArray[np.float32]
@@ -38,8 +37,6 @@ class Members:
     """Candidate centres, best float32 score first (n, m). Any other centre scores at most the last one."""
     scores: F32
     """Scores of the candidates (n, m)."""
-    precision: Precision
-    """The coarsest that scores were computed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,12 +56,10 @@ def nearest_step(shard: Shard, centres: F32, compute: gemm.Compute) -> I32:
 def assign_step(shard: Shard, core_rows: I64, centres: F32, lists: int, compute: gemm.Compute) -> Members:
     """Label a shard's rows by their nearest core; a core always belongs to itself, even beside an identical one."""
     labels, found = candidates.Scorer(centres, compute).nearest(shard.features, lists)
-    return to_members(shard, core_rows, labels, found, compute.precision)
+    return to_members(shard, core_rows, labels, found)
 
 
-def to_members(
-    shard: Shard, core_rows: I64, labels: I32, found: candidates.Candidates, precision: Precision
-) -> Members:
+def to_members(shard: Shard, core_rows: I64, labels: I32, found: candidates.Candidates) -> Members:
     """A shard's rows by their labels, but for cores, which belong to themselves."""
     first, last = np.searchsorted(core_rows, [shard.start, shard.start + len(labels)])
     labels[core_rows[first:last] - shard.start] = np.arange(first, last)
@@ -74,7 +69,6 @@ def to_members(
         labels=labels[order],
         centres=found.centres[order],
         scores=found.scores[order],
-        precision=precision,
     )
 
 
@@ -116,5 +110,4 @@ def _join(pieces: list[tuple[Members, I64]]) -> Members:
         labels=np.concatenate([members.labels[part] for members, part in filled]),
         centres=np.concatenate([members.centres[part] for members, part in filled]),
         scores=np.concatenate([members.scores[part] for members, part in filled]),
-        precision=max((members.precision for members, _ in filled), key=lambda precision: precision.inputs),
     )

@@ -2,7 +2,7 @@
 
 A score is x.c - |c|**2 / 2, so the largest score is the smallest distance. Scores come from any matrix product and are
 wrong by at most `slack`; two centres further apart than twice that need no second look. Scores coarser than float32
-are a first look: rows whose list does not reach down to the error are scored in float32 before distances are measured.
+propose longer lists, whose centres are scored anew; where one that is not listed may be better, all are, in float32.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ TILE = 4096
 """Centres per product: keeps a block's product in cache and bounds its memory for any number of centres."""
 LANES = 16
 """Scores of a run, looked at together: a run that no list needs costs one vectorised maximum."""
-COARSE_LIST = 16
-"""Candidates that coarse scores list at least: more lie within their error."""
+COARSE_SHARE, COARSE_SPARE = 0.5, 8
+"""Coarse scores list this share more centres than are wanted, and so many besides: enough for 99 % of a pool's rows."""
 NOBODY = 2**31 - 1
 FARTHER_THAN_ANY = 2**62
 """Ticks beyond any distance."""
@@ -40,6 +40,11 @@ class Candidates:
 
     centres: I32
     scores: F32
+
+    @property
+    def arrays(self) -> tuple[I32, F32]:
+        """Both."""
+        return self.centres, self.scores
 
 
 def slack(dim: int, row_norm: float, centre_norm: float, precision: Precision = FLOAT32) -> float:
@@ -71,52 +76,51 @@ class Scorer:
 
     def nearest(self, rows: F32, length: int) -> tuple[I32, Candidates]:
         """The nearest centre of each of `rows` (n, D), ties to the lower one, and its `length` (at most K) best."""
-        wanted = min(length, len(self._centres))
-        listed = min(max(wanted, COARSE_LIST if self._compute.is_coarse else 0), len(self._centres))
         labels = np.empty(len(rows), np.int32)
-        centres = np.empty((len(rows), wanted), np.int32)
-        scores = np.empty((len(rows), wanted), np.float32)
+        lists = _empty_lists(len(rows), min(length, len(self._centres)))
         for start in range(0, len(rows), self._compute.block):
             part = slice(start, start + self._compute.block)
-            found = _empty_lists(len(rows[part]), listed)
-            margins = self._rank(rows[part], found)
-            labels[part] = self._settle(rows[part], found, margins)
-            centres[part], scores[part] = found.centres[:, :wanted], found.scores[:, :wanted]
-        return labels, Candidates(centres, scores)
+            found = self._rank(rows[part], lists.centres.shape[1])
+            labels[part] = self._settle(rows[part], found)
+            lists.centres[part], lists.scores[part] = found.centres, found.scores
+        return labels, lists
 
-    def _rank(self, block: F32, found: Candidates) -> F64:
-        """Fill the lists; per row (n,), scores that lie closer together than this say nothing."""
-        if self._device is None:
-            self._rank_here(block, found, self._compute.proposal_product)
-        else:
-            _rank_there(self._device, block, found)
-        margins = np.full(len(block), self._margin(block, self._compute.precision))
+    def _rank(self, block: F32, wanted: int) -> Candidates:
+        """The `wanted` best centres of each row, by scores as good as float32 ones."""
         if not self._compute.is_coarse:
-            return margins
-        open_ended = np.flatnonzero(found.scores[:, -1] >= found.scores[:, 0] - margins)
-        if len(open_ended) and self._compute.certify:
-            finer = _empty_lists(len(open_ended), found.centres.shape[1])
-            self._rank_here(block[open_ended], finer, self._compute.product)
-            found.centres[open_ended], found.scores[open_ended] = finer.centres, finer.scores
-            margins[open_ended] = self._margin(block, FLOAT32)
-        return margins
+            return self._rank_here(block, wanted, self._compute.product)
+        listed = min(wanted + int(COARSE_SHARE * wanted) + COARSE_SPARE, len(self._centres))
+        coarse = self._propose(block, listed)
+        if not self._compute.certify:
+            return Candidates(coarse.centres[:, :wanted], coarse.scores[:, :wanted])
+        found = _empty_lists(len(block), wanted)
+        error = slack(block.shape[1], largest_norm(block), self._norm, self._compute.precision)
+        rescore(frozen(block), self._centres, self._half_norms, coarse.centres, coarse.scores, error, *found.arrays)
+        unproven = np.flatnonzero(found.scores[:, -1] < coarse.scores[:, -1] + error)
+        if len(unproven) and listed < len(self._centres):
+            finer = self._rank_here(block[unproven], wanted, self._compute.product)
+            found.centres[unproven], found.scores[unproven] = finer.arrays
+        return found
 
-    def _rank_here(self, block: F32, found: Candidates, product: gemm.Gemm) -> None:
+    def _propose(self, block: F32, listed: int) -> Candidates:
+        if self._device is None:
+            return self._rank_here(block, listed, self._compute.proposal_product)
+        return _rank_there(self._device, block, listed)
+
+    def _rank_here(self, block: F32, length: int, product: gemm.Gemm) -> Candidates:
+        found = _empty_lists(len(block), length)
         for first, last in _tiles(len(self._centres)):
             scores = self._product[: len(block) * (last - first)].reshape(len(block), last - first)
             product(block, self._transposed[:, first:last], scores)
-            merge_tile(scores, self._half_norms[first:last], first, found.centres, found.scores)
+            merge_tile(scores, self._half_norms[first:last], first, *found.arrays)
+        return found
 
-    def _margin(self, block: F32, precision: Precision) -> float:
-        if not self._compute.certify:
-            return 0.0
-        return 2.0 * slack(block.shape[1], largest_norm(block), self._norm, precision)
-
-    def _settle(self, block: F32, found: Candidates, margins: F64) -> I32:
+    def _settle(self, block: F32, found: Candidates) -> I32:
         labels = found.centres[:, 0].copy()
         if found.centres.shape[1] == 1 or not self._compute.certify:
             return labels
-        limits = found.scores[:, 0] - margins
+        margin = 2.0 * slack(block.shape[1], largest_norm(block), self._norm)
+        limits = found.scores[:, 0].astype(np.float64) - margin
         close = np.flatnonzero(found.scores[:, 1] >= limits)
         if len(close):
             labels[close] = nearest_candidate(
@@ -125,10 +129,12 @@ class Scorer:
         return labels
 
 
-def _rank_there(device: DeviceScores, block: F32, found: Candidates) -> None:
+def _rank_there(device: DeviceScores, block: F32, length: int) -> Candidates:
+    found = _empty_lists(len(block), length)
     for first in range(0, len(block), device.rows):
         part = slice(first, first + device.rows)
-        found.centres[part], found.scores[part], _ = device.top(block[part], found.centres.shape[1])
+        found.centres[part], found.scores[part], _ = device.top(block[part], length)
+    return found
 
 
 def _empty_lists(rows: int, length: int) -> Candidates:
@@ -207,6 +213,25 @@ def insert_score(centres: I32, scores: F32, centre: int, score: float) -> None:
         place -= 1
     scores[place] = score
     centres[place] = centre
+
+
+@compiled
+def rescore(
+    rows: F32, centres: F32, half_norms: F32, listed: I32, coarse: F32, error: float, best: I32, scores: F32
+) -> None:
+    """Put the best of each row's listed centres into its list (n, m), by products in float64.
+
+    Coarse scores descend, and are wrong by at most `error`: the first that can not get in any more is the last.
+    """
+    last = scores.shape[1] - 1
+    for i in range(len(rows)):
+        for p in range(listed.shape[1]):
+            if coarse[i, p] + error < scores[i, last]:
+                break
+            centre = listed[i, p]
+            score = np.float32(numerics.dot(rows, i, centres, centre)) - half_norms[centre]
+            if score > scores[i, last]:
+                insert_score(best[i], scores[i], centre, score)
 
 
 @compiled

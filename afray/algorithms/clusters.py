@@ -152,7 +152,7 @@ def _view(members: Members, measured: PairDistances, number: int, cores: Cores, 
         centres=cores.features,
         listed=members.centres,
         scores=members.scores,
-        slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm, members.precision),
+        slack=candidates.slack(measured.rows.shape[1], row_norm, cores.norm),
         is_closed=is_closed,
     )
 

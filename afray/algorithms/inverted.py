@@ -75,7 +75,7 @@ def assign(shards: Shards, core_rows: I64, *, probes: int, compute: Compute) -> 
 def assign_step(shard: Shard, core_rows: I64, centres: F32, groups: Groups, probes: int, compute: Compute) -> Members:
     """Label a shard's rows; a core always belongs to itself."""
     labels, found = search(shard.features, centres, groups, probes, compute)
-    return assignment.to_members(shard, core_rows, labels, found, FLOAT32)
+    return assignment.to_members(shard, core_rows, labels, found)
 
 
 def recall(shards: Shards, core_rows: I64, groups: Groups, probes: int, compute: Compute) -> float:

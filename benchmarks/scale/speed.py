@@ -10,6 +10,7 @@ from bars import products
 from harness import Bar, at_most, judged
 from helpers.jobs import RecordingDisplay
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from afray.algorithms import bilaf
 from afray.algorithms.gemm import Compute
@@ -32,7 +33,8 @@ def measure(plan: Plan) -> list[Bar]:
         rows, cores = read_rows(workspace)
         shards, features = prepared.shards, prepared.features.rows(0, prepared.pool.rows.unique)
         there = shards.choose_products(shards.fit(len(cores)))
-        here = probing.probe(features[: probing.ROWS + probing.CENTRES], probing.products_here(has_gpu=False))
+        with threadpool_limits(1):  # as each of the threads will have it
+            here = probing.probe(features[: probing.ROWS + probing.CENTRES], probing.products_here(has_gpu=False))
         return compare(plan, features, shards, rows, cores, here.compute, there)
 
 

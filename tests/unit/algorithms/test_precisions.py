@@ -130,7 +130,8 @@ def test_scores_that_err_as_much_as_they_may_change_nothing(kind: str, monkeypat
         return found + found.new_tensor(noise)
 
     monkeypatch.setattr(DeviceScores, "_score", err)
-    monkeypatch.setattr(candidates, "COARSE_LIST", 3)
+    monkeypatch.setattr(candidates, "COARSE_SHARE", 0.0)
+    monkeypatch.setattr(candidates, "COARSE_SPARE", 1)
     for seed in range(4):
         pool = synthetic.small_pool(kind, seed)
         way = Way(shards=2, compute=Compute(proposals="tf32", block=97), tuning=Tuning(lists=2))
